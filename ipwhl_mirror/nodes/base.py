@@ -1,0 +1,286 @@
+"""What every node can do, and what a failed or cancelled call leaves behind.
+
+Two nodes implement this protocol, a Kubo daemon and the embedded one; `tests/nodes/contract.py` runs one
+test for each sentence promised here against both. Blocks are keyed by multihash: a block put under one
+CID is found under every CID with its digest. Sizes are bytes, times are seconds.
+
+Errors are those of `nodes/errors.py`. Cancelling any call is safe: what was stored completely stays and is
+used by the next call, anything else is as if the call had not been made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from ipwhl_mirror.ipld.cid import Cid
+
+
+class Reach(Enum):
+    """How far a call may go for a block."""
+
+    LOCAL = "local"
+    NETWORK = "network"
+
+
+class Fault(Enum):
+    """What is wrong with a block met on a walk."""
+
+    MISSING = "missing"
+    CORRUPT = "corrupt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStatus:
+    """A node at one moment.
+
+    Attributes:
+        kind: "embedded" or "kubo".
+        version: of the node's software.
+        repo_bytes: what the node keeps on disk.
+        free_bytes: free on the disk it keeps it on, for this user.
+        free_inodes: likewise; None where the file system has no such limit.
+        peers: connected peers; None for a node without peers.
+    """
+
+    kind: str
+    version: str
+    repo_bytes: int
+    free_bytes: int
+    free_inodes: int | None = None
+    peers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pin:
+    """A recursive pin: everything under `cid` is kept. One pin a CID; `name` shows intent only."""
+
+    cid: Cid
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinProgress:
+    """How far a pin or repair is.
+
+    Attributes:
+        blocks: blocks that are here, of this DAG.
+        bytes: their payload that had to be fetched in this call.
+        items: file DAGs (wheels) completed in this call.
+        stalled_s: seconds since a byte last arrived.
+        notes: what an operator should know (a banned gateway and why), each told once.
+    """
+
+    blocks: int = 0
+    bytes: int = 0
+    items: int = 0
+    stalled_s: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedFile:
+    """A file as `ipfs add` makes it.
+
+    Attributes:
+        cid: its root, version as asked.
+        size: the file's length.
+        tsize: the cumulative size of its DAG, for the directory link to it.
+    """
+
+    cid: Cid
+    size: int
+    tsize: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkedBlock:
+    """A block met on an offline walk; its bytes were read and hashed unless `fault` says otherwise.
+
+    Attributes:
+        cid: as named by the link that led here.
+        size: of the block; 0 when missing.
+        parent: the block whose link led here first; None for the root.
+        fault: None when the bytes are what the CID says.
+    """
+
+    cid: Cid
+    size: int
+    parent: Cid | None = None
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcPreview:
+    """What a garbage collection would remove (or removed): blocks under no pin.
+
+    Attributes:
+        blocks: how many.
+        bytes: on disk.
+        partial_bytes: of these, unfinished downloads that a later pin could resume.
+        whole_store: True when the collection also removes what other programs left unpinned on the node.
+    """
+
+    blocks: int
+    bytes: int
+    partial_bytes: int = 0
+    whole_store: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeGateway:
+    """The node's own HTTP gateway, or none.
+
+    Attributes:
+        url: its base address, without a trailing slash.
+        fetches: True when it fetches for its clients what is not here (Kubo with NoFetch off).
+    """
+
+    url: str
+    fetches: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Settings of one fetching call.
+
+    Attributes:
+        stall_timeout_s: a source that sends nothing for this long is left.
+        concurrency: file DAGs fetched at once.
+        byte_budget: refuse to receive more payload than this; None for no bound.
+    """
+
+    stall_timeout_s: float = 30.0
+    concurrency: int = 8
+    byte_budget: int | None = None
+
+
+class Node(Protocol):
+    """A node of this machine."""
+
+    async def status(self) -> NodeStatus:
+        """What it is and what room it has.
+
+        Raises:
+            NodeUnreachable: no answer.
+        """
+
+    def get_blocks(self, cids: Iterable[Cid], reach: Reach) -> AsyncIterator[tuple[Cid, bytes]]:
+        """The blocks, each hashed, in any order, as soon as each is there; duplicates once.
+
+        With `Reach.NETWORK` what is not here is fetched and kept (unpinned).
+
+        Raises:
+            BlockNotFound: one cannot be had; those yielded before are good and stay.
+            BlockCorrupt: one is damaged on disk and `reach` is LOCAL.
+            NoSource: nobody answered.
+        """
+
+    async def put_blocks(self, blocks: Iterable[tuple[Cid, bytes]]) -> None:
+        """Store blocks, unpinned and durably: when this returns they survive a power cut.
+
+        Raises:
+            HashMismatch: a block is not what its CID says; none of the batch is stored.
+        """
+
+    async def add_file(self, path: Path, *, cid_version: int) -> AddedFile:
+        """Store a file as `ipfs add` does: version 0 with defaults, version 1 with raw leaves.
+
+        The file at `path` is read once and left alone. Raises OSError of reading it.
+        """
+
+    async def import_car(self, path: Path, roots: Iterable[Cid]) -> None:
+        """Store the DAGs under `roots` from a CAR whose every block was hashed by the caller, unpinned.
+
+        Raises:
+            BlockNotFound: a DAG is not whole in the CAR; whole file DAGs met before stay.
+        """
+
+    async def file_size(self, cid: Cid) -> int:
+        """The length of the file under `cid`, from local blocks.
+
+        Raises:
+            BlockNotFound: its root block is not here.
+        """
+
+    def read_file(self, cid: Cid, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes [start, end) of a file, from local blocks only, in pieces of at most 1 MiB.
+
+        Raises:
+            BlockNotFound: a block is not here.
+        """
+
+    def local_path(self, cid: Cid) -> Path | None:
+        """The whole file under `cid` on disk, for sendfile; None when it is not kept as one."""
+
+    async def whole(self, cids: Iterable[Cid]) -> set[bytes]:
+        """Digests of those file DAGs known to be whole here, without reading them.
+
+        A cheap answer for plans: it may leave out DAGs that are whole, and proves nothing.
+        """
+
+    async def pin(
+        self,
+        cid: Cid,
+        name: str,
+        *,
+        transfer: Transfer = ...,
+        on_progress: Callable[[PinProgress], None] | None = None,
+    ) -> None:
+        """Fetch what is missing under `cid` and keep all of it: afterwards it is in `pins`.
+
+        A CID that is pinned already is left exactly as it is (pinning again can lose a pin on Kubo).
+        On failure or cancel: not pinned; fetched blocks stay, and the next call resumes, in the
+        middle of a wheel too.
+
+        Raises:
+            PinFailed: parts could not be had; the error lists them. The others were fetched.
+            NoSource: no gateway is usable.
+            NoSpace: the disk is full.
+        """
+
+    async def unpin(self, cid: Cid) -> None:
+        """Stop keeping it. Nothing is deleted before a garbage collection. No pin: no effect."""
+
+    async def pins(self) -> Sequence[Pin]:
+        """All recursive pins, ours and foreign, sorted.
+
+        Raises:
+            NodeUnreachable: no answer, or not a whole one; never an empty list instead.
+        """
+
+    def walk(self, cid: Cid) -> AsyncIterator[WalkedBlock]:
+        """Read and hash every block under `cid`, offline, each once, parents before children.
+
+        A damaged or missing block is reported and not descended into. Memory does not grow with file size.
+        """
+
+    async def repair(
+        self,
+        broken: Iterable[Cid],
+        *,
+        transfer: Transfer = ...,
+        on_progress: Callable[[PinProgress], None] | None = None,
+    ) -> None:
+        """Fetch these blocks again and replace what is stored, without touching any pin.
+
+        Raises:
+            PinFailed: some could not be had; the error lists them.
+        """
+
+    async def preview_gc(self) -> GcPreview:
+        """What `collect_garbage` would remove now. Deletes nothing."""
+
+    async def collect_garbage(self) -> GcPreview:
+        """Remove what is under no pin; waits for running pins. Returns what was removed."""
+
+    async def gateway(self) -> NodeGateway | None:
+        """The node's own gateway, or None."""
+
+    async def aclose(self) -> None:
+        """Release what the node holds open. Safe to call twice."""
