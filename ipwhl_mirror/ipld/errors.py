@@ -5,6 +5,7 @@ IpldError
 |- MissingBlock        a block that is needed and was not given
 |- HashMismatch        a block that is not what its CID says
 |- MalformedCar        a CAR that cannot be read
+|- UnbuildableTree     a directory that no encoding exists for
 `- MalformedBlock      a block whose bytes cannot be read as what they must be
    `- ForbiddenBlock   it reads, but breaks a rule for which a whole release is refused
 """
@@ -62,6 +63,10 @@ class MalformedBlock(IpldError):
 class ForbiddenBlock(MalformedBlock):
     """A block reads, but breaks a rule for which the whole release is refused (duplicate or
     non-UTF-8 names, a HAMT that is not what Kubo makes, an oversized block, a foreign CID)."""
+
+
+class UnbuildableTree(IpldError):
+    """A directory cannot be encoded: names whose HAMT keys are the same, or sizes that add up past 2^63-1."""
 
 
 class MalformedCar(IpldError):
