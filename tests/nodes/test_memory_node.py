@@ -1,0 +1,69 @@
+"""The node in memory keeps the contract of nodes, so that what is tested with it holds with a real one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipwhl_mirror.nodes.errors import NodeUnreachable
+from tests.nodes.contract import NodeContract, dag
+from tests.simulators.memory_node import MemoryNode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ipwhl_mirror.ipld.cid import Cid
+
+__all__ = ["dag"]
+
+
+class MemoryWorld:
+    """A node in memory is its own network."""
+
+    def __init__(self) -> None:
+        self.node = MemoryNode(network={})
+
+    def offer(self, blocks: Mapping[bytes, bytes]) -> None:
+        self.node.offer(blocks)
+
+    def withdraw(self, cid: Cid) -> None:
+        assert self.node.network is not None
+        del self.node.network[cid.digest]
+
+    def hold(self) -> None:
+        self.node.stall()
+
+    def release(self) -> None:
+        self.node.resume()
+
+    async def held(self) -> None:
+        await self.node.stalled.wait()
+
+    def cut_off(self) -> None:
+        self.node.network = None
+
+    async def damage(self, cid: Cid) -> None:
+        self.node.damage_block(cid)
+
+    async def lose(self, cid: Cid) -> None:
+        self.node.lose_block(cid)
+
+
+class TestMemoryNode(NodeContract):
+    """The contract."""
+
+    @pytest.fixture
+    def world(self) -> MemoryWorld:
+        """A fresh one."""
+        return MemoryWorld()
+
+
+async def test_a_method_fails_once_when_told_to() -> None:
+    """The error is the one given; the next call works."""
+    node = MemoryNode()
+    node.fail("pins", NodeUnreachable("gone"))
+    with pytest.raises(NodeUnreachable, match="gone"):
+        await node.pins()
+    assert await node.pins() == []
+    assert node.calls["pins"] == 2
