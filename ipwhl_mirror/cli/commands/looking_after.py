@@ -1,0 +1,81 @@
+"""`verify`, `prune` and `gc`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ipwhl_mirror.cli import documents, text
+from ipwhl_mirror.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.cli.run import Run
+    from ipwhl_mirror.services.events import ProgressSink
+    from ipwhl_mirror.services.session import Session
+
+
+@click.command()
+@click.argument("rels", nargs=-1, metavar="[REL]...")
+@click.option("--repair", is_flag=True, help="Fetch again what is broken; no pin is touched.")
+@click.pass_obj
+def verify(run: Run, rels: tuple[str, ...], repair: bool) -> None:
+    """Walk the pins offline, hash every block, name what is broken. Exits with 8 on damage."""
+
+    async def work(session: Session, sink: ProgressSink) -> ExitCode:
+        from ipwhl_mirror.services import verifying
+
+        check = verifying.verify_and_repair if repair else verifying.verify
+        report = await check(session, rels, sink=sink)
+        run.emit(documents.verify(report), lambda: text.verify(report))
+        if report.broken and not repair:
+            run.note("hint: fetch these blocks again: ipwhl-mirror verify --repair")
+        return ExitCode.DAMAGE if report.broken else ExitCode.DONE
+
+    run.execute(work)
+
+
+@click.command()
+@click.option("--keep", type=int, required=True, metavar="N", help="The newest N mirrored releases stay.")
+@click.pass_obj
+def prune(run: Run, keep: int) -> None:
+    """Unpin all but the newest releases. Nothing is deleted before a gc."""
+
+    async def work(session: Session, sink: ProgressSink) -> ExitCode:
+        from ipwhl_mirror.services import pinning, storage
+
+        forecast = await storage.forecast_prune(session, keep)
+        if not forecast.removal.going:
+            run.emit(documents.prune(forecast), lambda: click.echo("nothing to prune"))
+            return ExitCode.DONE
+        if not run.confirm(text.removal(forecast.removal), "Remove these pins?"):
+            return ExitCode.USAGE
+        removed = await pinning.unpin(session, forecast.removal.roots)
+        run.emit(documents.prune(forecast), lambda: click.echo(f"{len(removed)} pin(s) removed"))
+        return ExitCode.DONE
+
+    run.execute(work)
+
+
+@click.command()
+@click.pass_obj
+def gc(run: Run) -> None:
+    """Remove what is under no pin, after telling its bytes."""
+
+    async def work(session: Session, sink: ProgressSink) -> ExitCode:
+        from ipwhl_mirror.services import storage
+
+        preview = await storage.preview_gc(session)
+        if not preview.blocks and not preview.bytes:
+            run.emit(documents.gc("gc", preview, removed=True), lambda: click.echo("nothing to remove"))
+            return ExitCode.DONE
+        if not run.confirm(text.garbage(preview), "Remove these blocks?"):
+            return ExitCode.USAGE
+        removed = await storage.collect_garbage(session)
+        run.emit(
+            documents.gc("gc", removed, removed=True),
+            lambda: click.echo(f"removed {removed.blocks} blocks, {text.size(removed.bytes)}"),
+        )
+        return ExitCode.DONE
+
+    run.execute(work)

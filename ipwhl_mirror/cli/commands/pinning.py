@@ -1,0 +1,86 @@
+"""`plan`, `pin` and `unpin`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ipwhl_mirror.cli import documents, text
+from ipwhl_mirror.cli.exit_codes import ExitCode
+from ipwhl_mirror.cli.options import selection_options, to_selection
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.cli.run import Run
+    from ipwhl_mirror.domain.selections import Selection
+    from ipwhl_mirror.services.events import ProgressSink
+    from ipwhl_mirror.services.session import Session
+
+
+@click.command()
+@click.argument("rel")
+@click.option("--unpin", "removing", is_flag=True, help="What unpinning would make reclaimable instead.")
+@selection_options
+@click.pass_obj
+def plan(run: Run, /, rel: str, removing: bool, **chosen: Any) -> None:
+    """What pinning would fetch, what is shared already, free space after, subset CIDs."""
+
+    async def work(session: Session, sink: ProgressSink) -> None:
+        from ipwhl_mirror.services import planning
+
+        selection = to_selection(**chosen)
+        if removing:
+            going = await planning.forecast_unpin(session, rel, _parts(selection))
+            lines = text.removal(going.removal)
+            run.emit(documents.unpin("plan", going), lambda: click.echo("\n".join(lines)))
+            return
+        forecast = await planning.forecast_pin(session, rel, selection)
+        run.emit(documents.plan("plan", forecast), lambda: text.plan(forecast))
+
+    run.execute(work)
+
+
+@click.command()
+@click.argument("rel")
+@selection_options
+@click.pass_obj
+def pin(run: Run, /, rel: str, **chosen: Any) -> None:
+    """Plan, guard, fetch, pin, verify: one pin for each part of the selection.
+
+    Interrupted or incomplete (exit 3), the same command resumes where it was.
+    """
+
+    async def work(session: Session, sink: ProgressSink) -> None:
+        from ipwhl_mirror.services import pinning
+
+        report = await pinning.pin(session, rel, to_selection(**chosen), sink=sink)
+        run.emit(documents.pin(report), lambda: text.pin(report))
+
+    run.execute(work)
+
+
+@click.command()
+@click.argument("rel")
+@selection_options
+@click.pass_obj
+def unpin(run: Run, /, rel: str, **chosen: Any) -> None:
+    """Remove the pins of exactly these parts; without a selection, every pin of ours of that release.
+
+    Nothing is deleted before a gc.
+    """
+
+    async def work(session: Session, sink: ProgressSink) -> ExitCode:
+        from ipwhl_mirror.services import pinning, planning
+
+        forecast = await planning.forecast_unpin(session, rel, _parts(to_selection(**chosen)))
+        if not run.confirm(text.removal(forecast.removal), "Remove these pins?"):
+            return ExitCode.USAGE
+        removed = await pinning.unpin(session, forecast.removal.roots)
+        run.emit(documents.unpin("unpin", forecast), lambda: click.echo(f"{len(removed)} pin(s) removed"))
+        return ExitCode.DONE
+
+    run.execute(work)
+
+
+def _parts(selection: Selection) -> Selection | None:
+    return None if selection.is_everything else selection

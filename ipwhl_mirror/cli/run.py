@@ -1,0 +1,147 @@
+"""One run of a command: its settings, its output, and how every ending becomes an exit code.
+
+stdout carries data only, a text or one JSON document; progress, notes and errors go to stderr. No error that
+a user, a disk or a network can cause ends in a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ipwhl_mirror.cli.exit_codes import KNOWN_ERRORS, ExitCode, exit_code_for
+from ipwhl_mirror.domain.display import safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from ipwhl_mirror.services.events import ProgressSink
+    from ipwhl_mirror.services.session import Session
+    from ipwhl_mirror.services.settings import Settings
+
+_TIMEOUT_GRACE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What the global options say.
+
+    Attributes:
+        settings: for the session.
+        json: one JSON document on stdout.
+        progress: progress even without a terminal; with `json`, as NDJSON events.
+        quiet: no progress, no notes.
+        yes: confirm what removes.
+        no_color: no colour.
+        timeout_s: bounds the waiting for the lock, and then the command; None for no bound.
+    """
+
+    settings: Settings
+    json: bool = False
+    progress: bool = False
+    quiet: bool = False
+    yes: bool = False
+    no_color: bool = False
+    timeout_s: float | None = None
+
+    def execute(self, work: Callable[[Session, ProgressSink], Awaitable[ExitCode | None]]) -> None:
+        """Open a session, do the work, and leave with its exit code."""
+        with known_errors():
+            try:
+                code = asyncio.run(self._work(work))
+            except (KeyboardInterrupt, asyncio.CancelledError):
+                self.note("interrupted; what was fetched stays, and the same command resumes")
+                code = ExitCode.INTERRUPTED
+            except TimeoutError:
+                self.note(f"not done after {self.timeout_s:g} s; the same command resumes")
+                code = ExitCode.TIMEOUT
+        sys.exit(code or ExitCode.DONE)
+
+    async def _work(
+        self, work: Callable[[Session, ProgressSink], Awaitable[ExitCode | None]]
+    ) -> ExitCode | None:
+        from ipwhl_mirror.cli.progress import progress_sink
+        from ipwhl_mirror.services.recovery import recover
+        from ipwhl_mirror.services.session import Session
+
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        limit = None if self.timeout_s is None else self.timeout_s + _TIMEOUT_GRACE_S
+        async with asyncio.timeout(limit), Session.open(self.settings) as session:
+            for line in await recover(session):
+                self.note(line)
+            with progress_sink(self) as sink:
+                return await work(session, sink)
+
+    def emit(self, document: dict[str, Any], text: Callable[[], None]) -> None:
+        """Write the result: the document as JSON, or what `text` prints."""
+        if self.json:
+            click.echo(json_text(document, indent=2))
+        elif not self.quiet:
+            text()
+
+    def note(self, line: str) -> None:
+        """Tell a person something, on stderr."""
+        if not self.quiet:
+            click.echo(safe_text(line), err=True)
+
+    def confirm(self, numbers: list[str], question: str) -> bool:
+        """Before something is removed: print the numbers, and ask.
+
+        Returns:
+            False where nobody can be asked (the caller exits with 2) or the answer is no.
+        """
+        for line in numbers:
+            click.echo(line, err=True)
+        if self.yes:
+            return True
+        if not sys.stdin.isatty():
+            click.echo("hint: nobody is here to ask; confirm with --yes", err=True)
+            return False
+        return click.confirm(question, default=False, err=True)
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """JSON in printable ASCII: what a repository calls itself cannot reach the terminal from here either."""
+    return json.dumps(value, indent=indent, ensure_ascii=True).replace("\x7f", "\\u007f")
+
+
+@contextlib.contextmanager
+def known_errors() -> Iterator[None]:
+    """Turn every error of the table into its words on stderr and its exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        # whoever read stdout has gone; without this the interpreter would complain at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.FAILED)
+    except KNOWN_ERRORS as error:
+        report_error(error)
+        sys.exit(exit_code_for(error))
+
+
+def report_error(error: Exception) -> None:
+    """`error:` with what is wrong, a line for each detail, and `hint:` with what to do."""
+    click.echo(f"error: {safe_text(_words(error))}", err=True)
+    for line in getattr(error, "details", ()):
+        click.echo(f"  {safe_text(str(line))}", err=True)
+    for cid, reason in getattr(error, "failed", ()):
+        click.echo(f"  {cid}: {safe_text(reason)}", err=True)
+    hint = getattr(error, "hint", None)
+    if hint:
+        click.echo(f"hint: {safe_text(hint)}", err=True)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,296 @@
+"""The texts of the commands, for people: short lines and aligned tables on stdout.
+
+Names from a repository go through `safe_text`. Bytes that a repository claims and nobody measured carry `~`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+import humanize
+
+from ipwhl_mirror.domain.display import safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ipwhl_mirror.domain.diffs import ProjectDiff, ReleaseDiff
+    from ipwhl_mirror.domain.plans import Amount
+    from ipwhl_mirror.domain.releases import PlatformRow
+    from ipwhl_mirror.nodes.base import GcPreview
+    from ipwhl_mirror.services.doctor import Finding
+    from ipwhl_mirror.services.holdings import Holding
+    from ipwhl_mirror.services.overview import ShowReport, StatusReport
+    from ipwhl_mirror.services.pinning import PinReport
+    from ipwhl_mirror.services.planning import PinForecast, Removal
+    from ipwhl_mirror.services.releases import LoadedRelease
+    from ipwhl_mirror.services.serving import PipConfig
+    from ipwhl_mirror.services.transfer import ExportReport, ImportReport
+    from ipwhl_mirror.services.verifying import VerifyReport
+
+_NUMERIC = frozenset({"wheels", "bytes", "pinned", "pinned bytes", "blocks", "age"})
+
+
+def size(count: int, *, claimed: bool = False) -> str:
+    """Bytes for people, in powers of 1000; `~` before a claim.
+
+    >>> size(12_600_000_000)
+    '12.6 GB'
+    """
+    return ("~" if claimed else "") + humanize.naturalsize(count, format="%.1f")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print aligned columns; those of numbers to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    for name in header:
+        grid.add_column(name, justify="right" if name in _NUMERIC else "left", no_wrap=True)
+    count = 0
+    for row in rows:
+        grid.add_row(*(Text(safe_text(cell)) for cell in row))
+        count += 1
+    if count:
+        console = Console(markup=False, highlight=False, emoji=False)
+        if not console.is_terminal:
+            console.width = 1000
+        with console.capture() as captured:
+            console.print(grid)
+        for line in captured.get().splitlines():
+            click.echo(line.rstrip())
+
+
+def platforms(rows: Iterable[PlatformRow]) -> None:
+    """The platform table."""
+    table(
+        ("platform", "wheels", "bytes", "state", "pinned", "pinned bytes"),
+        (
+            (
+                row.platform,
+                str(row.wheels),
+                size(row.bytes, claimed=row.pinned_wheels < row.wheels),
+                row.state.value,
+                str(row.pinned_wheels),
+                size(row.pinned_bytes),
+            )
+            for row in rows
+        ),
+    )
+
+
+def show(report: ShowReport, *, wheels: bool) -> None:
+    """`show` and `track`."""
+    tracked, whole = report.loaded.tracked, report.loaded.release
+    click.echo(f"{tracked.label or 'release'}  {tracked.cid}")
+    click.echo(
+        f"{len(whole.projects)} projects, {len(whole.wheels)} wheels, {size(whole.bytes, claimed=True)}"
+        + (f", {len(whole.malformed)} malformed entries" if whole.malformed else "")
+    )
+    platforms(report.rows)
+    for entry in whole.malformed[:10]:
+        click.echo(f"malformed: {safe_text(entry.path)}: {safe_text(entry.reason)}")
+    if len(whole.malformed) > 10:
+        click.echo(f"malformed: {len(whole.malformed) - 10} more (--json lists all)")
+    if wheels:
+        table(
+            ("project", "wheel", "bytes", "state"),
+            (
+                (
+                    wheel.project,
+                    wheel.filename,
+                    size(wheel.bytes, claimed=wheel.cid.digest not in report.pinned),
+                    "pinned" if wheel.cid.digest in report.pinned else "absent",
+                )
+                for wheel in report.wheels
+            ),
+        )
+
+
+def plan(forecast: PinForecast) -> None:
+    """`plan`."""
+    what = forecast.plan
+    click.echo(f"{forecast.loaded.tracked.name}: {what.selection.cli_text() or 'the whole release'}")
+    if what.subset_cid is None:
+        click.echo("nothing is selected")
+        return
+    click.echo(f"{_amount(what.amount)} selected")
+    click.echo(f"{_amount(what.shared)} here already")
+    click.echo(f"{_amount(what.fetch, claimed=True)} to fetch")
+    if what.other.entries:
+        click.echo(f"{what.other.entries} other entries, {size(what.other.bytes, claimed=True)}")
+    click.echo(f"{size(forecast.free_bytes)} free now, {size(max(forecast.free_after_bytes, 0))} free after")
+    click.echo(f"subset {what.subset_cid}")
+    if len(what.parts) > 1:
+        table(
+            ("part", "wheels", "bytes", "state", "cid"),
+            (
+                (
+                    part.selection.cli_text(),
+                    str(part.amount.wheels),
+                    size(part.amount.bytes),
+                    "pinned" if part.pinned else "absent",
+                    str(part.tree.cid),
+                )
+                for part in what.parts
+            ),
+        )
+    if forecast.refusal:
+        click.echo(f"pin would refuse: {forecast.refusal}")
+
+
+def pin(report: PinReport) -> None:
+    """`pin`."""
+    what = report.forecast.plan
+    click.echo(
+        f"pinned {_amount(what.amount)}: {size(report.fetched_bytes)} fetched, "
+        f"{report.read_back.blocks} blocks read back"
+    )
+    for part in what.parts:
+        click.echo(f"  {part.tree.cid}  {part.selection.cli_text() or 'whole release'}")
+
+
+def removal(what: Removal) -> list[str]:
+    """What `unpin` and `prune` would remove, in lines."""
+    lines = [f"{len(what.going)} pin(s) to remove:"]
+    lines += [f"  {_holding(going.holding)}  {_amount(going.amount)}" for going in what.going]
+    plan = what.plan
+    lines.append(
+        f"{_amount(plan.leaving)} leave the pin set; {_amount(plan.staying)} stay under other pins; "
+        f"{_amount(plan.reclaimable)} become reclaimable at the next gc"
+    )
+    return lines
+
+
+def garbage(preview: GcPreview) -> list[str]:
+    """What `gc` would remove, in lines."""
+    lines = [f"{preview.blocks} blocks, {size(preview.bytes)} under no pin"]
+    if preview.partial_bytes:
+        lines.append(
+            f"of these {size(preview.partial_bytes)} are unfinished downloads that a pin could resume"
+        )
+    if preview.whole_store:
+        lines.append("this also removes whatever other programs left unpinned on this node")
+    return lines
+
+
+def status(report: StatusReport) -> None:
+    """`status`."""
+    node = report.node
+    click.echo(
+        f"node {node.kind} {node.version}: keeps {size(node.repo_bytes)}, {size(node.free_bytes)} free"
+    )
+    if not report.releases:
+        click.echo("no release is tracked: ipwhl-mirror track CID, or ipwhl-mirror demo")
+        return
+    for item in report.releases:
+        tracked = item.tracked
+        click.echo("")
+        click.echo(
+            f"{tracked.label or 'release'}  {tracked.cid}  {item.state.value}: {item.pinned_wheels} of "
+            f"{tracked.wheels} wheels, {size(item.pinned_bytes)} of {size(tracked.bytes, claimed=True)}"
+        )
+        for holding in item.holdings:
+            click.echo(f"  pin {_holding(holding)}")
+        platforms(item.rows)
+
+
+def diff(old: LoadedRelease, new: LoadedRelease, result: ReleaseDiff) -> None:
+    """`diff`."""
+    click.echo(
+        f"{old.tracked.name} -> {new.tracked.name}: +{len(result.added)} -{len(result.removed)} "
+        f"~{len(result.changed)} projects, {_amount(result.fetch, claimed=True)} to fetch"
+    )
+    marked = [
+        *(("+", entry) for entry in result.added),
+        *(("-", entry) for entry in result.removed),
+        *(("~", entry) for entry in result.changed),
+    ]
+    table(
+        ("", "project", "old", "new", "bytes"),
+        ((mark, entry.project, *_versions(entry), size(entry.bytes, claimed=True)) for mark, entry in marked),
+    )
+
+
+def verify(report: VerifyReport) -> None:
+    """`verify`."""
+    if not report.pins and not report.broken:
+        click.echo("nothing is pinned, nothing to verify")
+        return
+    whole = "whole" if not report.broken else f"{len(report.broken)} block(s) broken"
+    click.echo(
+        f"{report.pins} pin(s) whole, {report.wheels} wheels, {report.blocks} blocks, "
+        f"{size(report.bytes)} hashed: {whole}"
+    )
+    if report.repaired:
+        click.echo(f"{report.repaired} block(s) mended")
+    for damage in report.broken:
+        wheel = damage.block.wheel
+        where = f"{wheel.project}/{wheel.filename}" if wheel else "index"
+        click.echo(
+            f"{damage.block.reason.value}: {damage.tracked.name} {safe_text(where)} {damage.block.cid}"
+        )
+
+
+def published(loaded: LoadedRelease) -> None:
+    """`publish`: the CID, alone on its line."""
+    click.echo(str(loaded.tracked.cid))
+
+
+def imported(report: ImportReport) -> None:
+    """`import`."""
+    click.echo(f"{report.loaded.tracked.label or 'release'}  {report.loaded.tracked.cid}")
+    click.echo(f"tracked; {report.wheels} wheels, {size(report.bytes)} from the file")
+    for cid in report.pinned:
+        click.echo(f"pinned {cid}")
+
+
+def exported(report: ExportReport) -> None:
+    """`export`."""
+    click.echo(f"{report.wheels} wheels, {size(report.file_bytes)}")
+    for root in report.roots:
+        click.echo(f"root {root}")
+
+
+def pip_config(config: PipConfig) -> None:
+    """`pip-config`: lines to paste."""
+    for address in config.addresses:
+        what = "every wheel of the release is listed; one that is not mirrored here answers 404"
+        if address.selection is not None:
+            what = f"only what is mirrored: {address.selection or 'the whole release'}"
+        tested = "tested" if address.tested else "not answering; run: ipwhl-mirror serve"
+        click.echo(f"# {what} ({tested})")
+        click.echo(f"pip install --index-url {shlex.quote(address.url)} PROJECT")
+        click.echo(f"uv pip install --index-url {shlex.quote(address.url)} PROJECT")
+
+
+def doctor(findings: Sequence[Finding]) -> None:
+    """`doctor`."""
+    for finding in findings:
+        click.echo(f"{finding.health.value:8} {finding.check}: {safe_text(finding.found)}")
+        if finding.remedy:
+            click.echo(f"{'':8} -> {finding.remedy}")
+
+
+def _amount(value: Amount, *, claimed: bool = False) -> str:
+    return f"{value.wheels} wheels {size(value.bytes, claimed=claimed)}"
+
+
+def _holding(holding: Holding) -> str:
+    verified = "not verified"
+    if holding.verification is not None:
+        verified = f"verified {holding.verification.verified_at:%Y-%m-%d %H:%M} UTC"
+    foreign = ", not ours" if holding.pin.adopted else ""
+    what = holding.pin.selection if holding.pin.selection is not None else "a subset"
+    return f"{holding.pin.cid}  {what or 'whole release'}  {verified}{foreign}"
+
+
+def _versions(entry: ProjectDiff) -> tuple[str, str]:
+    def of(wheels: Sequence[object]) -> str:
+        return ", ".join(sorted({str(getattr(wheel, "version", "")) for wheel in wheels})) or "-"
+
+    return of(entry.old), of(entry.new)

@@ -1,0 +1,167 @@
+"""What is wrong on this machine, why it matters, and what to do about it. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import humanize
+
+from ipwhl_mirror import __version__
+from ipwhl_mirror.gateway.errors import GatewayError
+from ipwhl_mirror.gateway.server import start_gateway
+from ipwhl_mirror.nodes.errors import NodeError
+from ipwhl_mirror.services.holdings import holdings
+from ipwhl_mirror.services.serving import gateway_settings
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.nodes.base import NodeStatus
+    from ipwhl_mirror.services.session import Session
+
+_FEW_INODES = 10_000
+
+
+class Health(Enum):
+    """How serious a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        check: what, in a word or two.
+        found: what is so, with its numbers.
+        remedy: what to do; None when nothing is.
+    """
+
+    check: str
+    health: Health
+    found: str
+    remedy: str | None = None
+
+
+async def examine(session: Session) -> tuple[Finding, ...]:
+    """Look at versions, the data directory, the node, its disk, pins, gateways and our own gateway."""
+    findings = [_versions(), _data_dir(session)]
+    try:
+        status = await session.node.status()
+    except NodeError as error:
+        return (
+            *findings,
+            Finding(check="node", health=Health.PROBLEM, found=str(error), remedy=error.hint),
+        )
+    findings += [_node(status), _disk(session, status), _inodes(status), _sources(session)]
+    findings += [await _pins(session), await _gateway(session)]
+    return tuple(findings)
+
+
+def _versions() -> Finding:
+    return Finding(
+        check="versions",
+        health=Health.OK,
+        found=f"ipwhl-mirror {__version__}, Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}",
+    )
+
+
+def _data_dir(session: Session) -> Finding:
+    directory = session.settings.data_dir
+    parent = next((path for path in (directory, *directory.parents) if path.exists()), directory)
+    if not os.access(parent, os.W_OK):
+        return Finding(
+            check="data directory",
+            health=Health.WARNING,
+            found=f"{directory} cannot be written: only reading commands work",
+            remedy="choose another with --data-dir, or run as its owner",
+        )
+    return Finding(check="data directory", health=Health.OK, found=str(directory))
+
+
+def _node(status: NodeStatus) -> Finding:
+    kept = humanize.naturalsize(status.repo_bytes, format="%.1f")
+    return Finding(check="node", health=Health.OK, found=f"{status.kind} {status.version}, keeps {kept}")
+
+
+def _disk(session: Session, status: NodeStatus) -> Finding:
+    reserve = session.settings.config.storage.reserve_free
+    free = humanize.naturalsize(status.free_bytes, format="%.1f")
+    if status.free_bytes < reserve:
+        return Finding(
+            check="disk",
+            health=Health.PROBLEM,
+            found=f"{free} free, {humanize.naturalsize(reserve, format='%.1f')} are to stay free: "
+            "pins are refused",
+            remedy="ipwhl-mirror unpin ..., then ipwhl-mirror gc; or lower [storage] reserve_free",
+        )
+    return Finding(check="disk", health=Health.OK, found=f"{free} free")
+
+
+def _inodes(status: NodeStatus) -> Finding:
+    if status.free_inodes is None:
+        return Finding(check="inodes", health=Health.OK, found="this file system has no limit")
+    if status.free_inodes < _FEW_INODES:
+        return Finding(
+            check="inodes",
+            health=Health.WARNING,
+            found=f"{status.free_inodes} free; every wheel takes one",
+            remedy="remove small files from this disk, or move the data directory",
+        )
+    return Finding(check="inodes", health=Health.OK, found=f"{status.free_inodes} free")
+
+
+def _sources(session: Session) -> Finding:
+    gateways = session.settings.config.node.gateways
+    if not gateways:
+        return Finding(
+            check="gateways",
+            health=Health.WARNING,
+            found="none: nothing can be fetched",
+            remedy="give --gateway URL, or [node] gateways",
+        )
+    plain = [url for url in gateways if url.startswith("http://") and "127.0.0.1" not in url]
+    if plain:
+        return Finding(
+            check="gateways",
+            health=Health.WARNING,
+            found=f"{', '.join(plain)}: not encrypted; others on the way see what is fetched, "
+            "but cannot change it",
+            remedy="use https where the gateway has it",
+        )
+    return Finding(check="gateways", health=Health.OK, found=", ".join(gateways))
+
+
+async def _pins(session: Session) -> Finding:
+    held = holdings(session, await session.node.pins())
+    unread = [holding for holding in held if holding.verification is None]
+    if unread:
+        return Finding(
+            check="pins",
+            health=Health.WARNING,
+            found=f"{len(unread)} of {len(held)} pins were not read back since they were fetched",
+            remedy="ipwhl-mirror verify",
+        )
+    return Finding(check="pins", health=Health.OK, found=f"{len(held)}, all read back")
+
+
+async def _gateway(session: Session) -> Finding:
+    settings = gateway_settings(session)
+    try:
+        gateway = await start_gateway(session.node, settings)
+    except GatewayError as error:
+        return Finding(
+            check="gateway",
+            health=Health.WARNING,
+            found=str(error),
+            remedy="this is well if `ipwhl-mirror serve` runs; else choose another [serve] listen",
+        )
+    await gateway.aclose()
+    return Finding(check="gateway", health=Health.OK, found=f"{settings.listen} can be served on")

@@ -1,0 +1,110 @@
+"""What the node keeps of tracked releases: which pins, which wheels under them, which of these were verified.
+
+A pin counts when the node lists it; the database only says which part it is and whether it is ours. Pins
+that another program made of a whole tracked release are seen too, and are never ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.domain.selections import Selection, select_wheels
+from ipwhl_mirror.nodes.base import Reach
+from ipwhl_mirror.services import releases
+from ipwhl_mirror.state.database import KnownPin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ipwhl_mirror.domain.releases import Release, Wheel
+    from ipwhl_mirror.nodes.base import Pin
+    from ipwhl_mirror.services.session import Session
+    from ipwhl_mirror.state.database import TrackedRelease, Verification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A pin of a tracked release, or of a part of it.
+
+    Attributes:
+        pin: which, and whether it is ours.
+        tracked: the release.
+        verification: when it was read and hashed whole; None when never since it was fetched.
+    """
+
+    pin: KnownPin
+    tracked: TrackedRelease
+    verification: Verification | None
+
+    @property
+    def selection(self) -> Selection | None:
+        """The part; None when it is not known."""
+        return None if self.pin.selection is None else Selection.from_cli_text(self.pin.selection)
+
+
+def holdings(session: Session, pins: Sequence[Pin]) -> tuple[Holding, ...]:
+    """The pins of tracked releases among the node's pins, oldest first.
+
+    Args:
+        pins: what the node lists.
+    """
+    on_node = {pin.cid.digest: pin for pin in pins}
+    tracked = {release.cid.digest: release for release in session.state.releases()}
+    verified = session.state.verifications()
+    known = {pin.cid.digest: pin for pin in session.state.known_pins()}
+    for digest, release in tracked.items():
+        if digest in on_node and digest not in known:
+            foreign = on_node[digest]
+            known[digest] = KnownPin(
+                cid=foreign.cid,
+                release=digest,
+                selection="",
+                name=foreign.name,
+                created_at=release.tracked_at,
+                adopted=True,
+            )
+    return tuple(
+        Holding(pin=pin, tracked=tracked[pin.release], verification=verified.get(digest))
+        for digest, pin in known.items()
+        if digest in on_node and pin.release in tracked
+    )
+
+
+async def wheels_of(session: Session, holding: Holding, release: Release) -> tuple[Wheel, ...]:
+    """The wheels under a holding, in release order."""
+    if holding.selection is not None:
+        return select_wheels(release, holding.selection)
+    recognised = await releases.read_tree(session.node, holding.pin.cid, Reach.LOCAL)
+    return recognised.wheels if recognised.wheels is not None else release.wheels
+
+
+async def pinned_digests(
+    session: Session, held: Iterable[Holding], loaded: Release | None = None
+) -> set[bytes]:
+    """Digests of the wheels that may be called *pinned*: under a pin and read back whole (guarantee 1).
+
+    Args:
+        held: the holdings to look at.
+        loaded: a release that is in memory already and need not be read again.
+    """
+    digests: set[bytes] = set()
+    known = {} if loaded is None else {loaded.root.digest: loaded}
+    by_release: dict[bytes, list[Holding]] = {}
+    for holding in held:
+        if holding.verification is not None:
+            by_release.setdefault(holding.tracked.cid.digest, []).append(holding)
+    for digest, group in by_release.items():
+        release = known.get(digest)
+        if release is None:
+            release = (await releases.load_tracked(session, group[0].tracked)).release
+        for holding in group:
+            digests.update(wheel.cid.digest for wheel in await wheels_of(session, holding, release))
+    return digests
+
+
+def pinned_key(held: Iterable[Holding]) -> bytes:
+    """Changes exactly when `pinned_digests` of all holdings can change."""
+    verified = sorted(holding.pin.cid.digest for holding in held if holding.verification is not None)
+    return hashlib.sha256(b"".join(verified)).digest()

@@ -1,0 +1,214 @@
+"""Pin parts of a release, and unpin them.
+
+`pin` plans, checks the guards, and then, one part after the other: stores the part's tree, writes down that
+the pin will be ours, lets the node fetch and pin it, and reads back what was not verified before. A kill
+after any of these steps loses nothing: the next run finds the claim, the wheels and
+the pin where they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.domain.progress import Meter
+from ipwhl_mirror.services.errors import DamageFound, NothingSelected
+from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
+from ipwhl_mirror.services.holdings import Holding, holdings, wheels_of
+from ipwhl_mirror.services.planning import forecast_loaded
+from ipwhl_mirror.services.reading_back import Reading, check_directories, check_wheels
+from ipwhl_mirror.services.releases import load, load_tracked
+from ipwhl_mirror.services.session import PIN_PREFIX
+from ipwhl_mirror.state.database import KnownPin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ipwhl_mirror.domain.plans import PartPlan
+    from ipwhl_mirror.domain.selections import Selection
+    from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.nodes.base import PinProgress
+    from ipwhl_mirror.services.planning import PinForecast
+    from ipwhl_mirror.services.releases import LoadedRelease
+    from ipwhl_mirror.services.session import Session
+
+_MAX_PIN_NAME = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinReport:
+    """What a pin did.
+
+    Attributes:
+        forecast: the plan it followed.
+        fetched_bytes: payload that travelled.
+        read_back: blocks and bytes that were hashed after fetching.
+        notes: what happened on the way, for people.
+    """
+
+    forecast: PinForecast
+    fetched_bytes: int
+    read_back: Reading
+    notes: tuple[str, ...]
+
+
+async def pin(session: Session, rel: str, selection: Selection, *, sink: ProgressSink = ignore) -> PinReport:
+    """Fetch, pin and verify the parts of a selection: afterwards each is *pinned* (guarantee 1).
+
+    Raises:
+        NothingSelected: no wheel is selected.
+        GuardRefused: it does not fit.
+        PinFailed, NoSource, NoSpace: see Node.pin; run again to resume.
+        DamageFound: what was fetched does not read back.
+
+    On cancel: parts completed before are pinned; of the current one the fetched blocks stay.
+    """
+    async with session.exclusive("pin"):
+        loaded = await load(session, rel)
+        forecast = await forecast_loaded(session, loaded, selection)
+        if not forecast.plan.parts:
+            raise NothingSelected(
+                f"no wheel of {loaded.tracked.name} is selected by: {selection.cli_text() or 'no option'}",
+                hint=f"`ipwhl-mirror show {loaded.tracked.name}` lists its platforms",
+            )
+        forecast.check()
+        run = _Run(session, loaded, sink, Meter(forecast.plan.fetch.bytes, clock=session.monotonic))
+        for part in forecast.plan.parts:
+            await run.pin_part(part)
+        return PinReport(
+            forecast=forecast,
+            fetched_bytes=run.fetched_before,
+            read_back=run.reading,
+            notes=tuple(run.notes),
+        )
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run of `pin`: totals over its parts."""
+
+    session: Session
+    loaded: LoadedRelease
+    sink: ProgressSink
+    meter: Meter
+    fetched_before: int = 0
+    wheels_before: int = 0
+    current: int = 0
+    current_items: int = 0
+    reading: Reading = field(default_factory=Reading)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    async def pin_part(self, part: PartPlan) -> None:
+        session = self.session
+        before = holdings(session, await session.node.pins())
+        await session.node.put_blocks([*self.loaded.release.index.blocks, *part.tree.blocks])
+        await claim_and_pin(session, self.loaded, part.tree.cid, part.selection, on_progress=self._fetching)
+        self.fetched_before += self.current
+        self.wheels_before += self.current_items
+        self.current = self.current_items = 0
+        await self._read_back(part, before)
+
+    async def _read_back(self, part: PartPlan, before: Sequence[Holding]) -> None:
+        session = self.session
+        trusted: set[bytes] = set()
+        for holding in before:
+            if holding.verification is not None and holding.verification.trusted:
+                release = self.loaded.release
+                if holding.tracked.cid.digest != self.loaded.tracked.cid.digest:
+                    release = (await load_tracked(session, holding.tracked)).release
+                trusted.update(wheel.cid.digest for wheel in await wheels_of(session, holding, release))
+        wheels = [wheel for wheel in part.wheels if wheel.cid.digest not in trusted]
+        await check_directories(
+            session, [*(cid for cid, _ in part.tree.blocks), *self.loaded.release.index_blocks], self.reading
+        )
+        await check_wheels(session, wheels, self.reading, self.sink)
+        if self.reading.broken:
+            raise DamageFound(
+                f"{len(self.reading.broken)} block(s) do not read back after fetching",
+                hint="the disk may be failing; `ipwhl-mirror verify --repair` fetches them again",
+                details=[f"{b.wheel.filename if b.wheel else 'index'}: {b.cid} {b.reason.value}"
+                         for b in self.reading.broken],
+            )  # fmt: skip
+        session.state.record_verified(part.tree.cid, session.clock())
+
+    def _fetching(self, progress: PinProgress) -> None:
+        self.current, self.current_items = progress.bytes, progress.items
+        done = self.fetched_before + progress.bytes
+        self.meter.update(done)
+        fresh = [note for note in progress.notes if note not in self.notes]
+        self.notes.update(dict.fromkeys(fresh))
+        for note in (*fresh, None)[: max(1, len(fresh))]:
+            self.sink(
+                Progress(
+                    phase=Phase.FETCH,
+                    done_bytes=done,
+                    total_bytes=self.meter.total,
+                    done_wheels=self.wheels_before + progress.items,
+                    rate=self.meter.rate,
+                    eta_s=self.meter.eta_s,
+                    stalled_s=progress.stalled_s,
+                    note=note,
+                )
+            )
+
+
+async def claim_and_pin(
+    session: Session,
+    loaded: LoadedRelease,
+    root: Cid,
+    selection: Selection | None,
+    *,
+    on_progress: Callable[[PinProgress], None] | None = None,
+) -> None:
+    """Write down what a pin is, then let the node make it. What is pinned already is left as it is: if it
+    was not ours, it is noted as adopted and never removed. The caller holds the lock.
+
+    Args:
+        selection: the part; None where it is not known.
+
+    Raises:
+        PinFailed, NoSource, NoSpace: see Node.pin.
+    """
+    on_node = {pin.cid.digest: pin for pin in await session.node.pins()}
+    claim = {pin.cid.digest: pin for pin in session.state.known_pins()}.get(root.digest)
+    foreign = on_node.get(root.digest)
+    if claim is not None and claim.adopted and foreign is None:
+        session.state.remove_pin(root)  # whoever made it has let it go: the next one is ours
+        claim = None
+    name = PIN_PREFIX + "subset" if selection is None else pin_name(selection)
+    if claim is None:
+        session.state.add_pin(
+            KnownPin(
+                cid=root,
+                release=loaded.tracked.cid.digest,
+                selection=None if selection is None else selection.cli_text(),
+                name=name if foreign is None else foreign.name,
+                created_at=session.clock(),
+                adopted=foreign is not None,
+            )
+        )
+    if foreign is None:
+        session.state.forget_verified(root)
+        await session.node.pin(root, name, transfer=session.settings.transfer, on_progress=on_progress)
+
+
+async def unpin(session: Session, roots: Iterable[Cid]) -> tuple[Cid, ...]:
+    """Remove exactly these pins. Nothing is deleted before a garbage collection.
+
+    A pin that is gone, or that is not ours, is left as it is.
+
+    Returns:
+        The roots that were unpinned.
+    """
+    async with session.exclusive("unpin"):
+        ours = {pin.cid.digest for pin in session.state.known_pins() if not pin.adopted}
+        going = tuple(root for root in roots if root.digest in ours)
+        for root in going:
+            await session.node.unpin(root)
+            session.state.remove_pin(root)
+        return going
+
+
+def pin_name(selection: Selection) -> str:
+    """The name of a part's pin, at most 255 bytes; a longer text is cut, the database has it whole."""
+    return (PIN_PREFIX + selection.cli_text()).encode()[:_MAX_PIN_NAME].decode(errors="ignore")

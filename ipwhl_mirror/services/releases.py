@@ -1,0 +1,195 @@
+"""Know a release: read its index, keep it pinned, find it again by label or CID, forget it.
+
+Tracking fetches directory blocks only, never a wheel. The index tree is pinned, so that a tracked release can
+be listed and planned offline, and goes with `untrack`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.domain.reading import TreeReader
+from ipwhl_mirror.ipld.cid import Cid
+from ipwhl_mirror.ipld.errors import InvalidCid
+from ipwhl_mirror.nodes.base import Reach
+from ipwhl_mirror.nodes.errors import BlockNotFound
+from ipwhl_mirror.services.errors import AmbiguousRelease, StillPinned, UnknownRelease, UsageProblem
+from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
+from ipwhl_mirror.services.session import PIN_PREFIX
+from ipwhl_mirror.state.database import TrackedRelease
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.domain.reading import Recognised
+    from ipwhl_mirror.domain.releases import Release
+    from ipwhl_mirror.nodes.base import Node
+    from ipwhl_mirror.services.session import Session
+
+INDEX_PIN = PIN_PREFIX + "index"
+_LABEL = re.compile(r"[A-Za-z0-9._+-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRelease:
+    """A tracked release with everything its index says."""
+
+    tracked: TrackedRelease
+    release: Release
+
+
+async def read_tree(node: Node, cid: Cid, reach: Reach, sink: ProgressSink = ignore) -> Recognised:
+    """Read what a CID is: a release, a subset of one, or an index.
+
+    Raises:
+        IpldError, DomainError: it is none of these, or a block of it is refused.
+        NodeError: a block cannot be had.
+    """
+    reader = TreeReader(cid)
+    done = 0
+    while wanted := reader.needed():
+        total = done + len(wanted)
+        async for block_cid, block in node.get_blocks(wanted, reach):
+            reader.feed(block_cid, block)
+            done += 1
+            if done % 64 == 0 or done == total:
+                sink(Progress(phase=Phase.INDEX, done_wheels=done, total_wheels=total))
+    return reader.finish()
+
+
+async def track(
+    session: Session, cid: Cid, *, label: str | None = None, sink: ProgressSink = ignore
+) -> LoadedRelease:
+    """Add a release by hand. A subset's or an index's CID tracks the release it is of.
+
+    Raises:
+        UsageProblem: the label is not one, or another release has it.
+        IpldError, DomainError: the CID is no release, or one that is refused whole.
+        NodeError: its index cannot be had.
+
+    On cancel: not tracked; fetched blocks stay until a garbage collection.
+    """
+    check_label(label)
+    async with session.exclusive("track"):
+        recognised = await read_tree(session.node, cid, Reach.NETWORK, sink)
+        named = cid if cid.digest == recognised.release.root.digest else recognised.release.root
+        return await remember(session, recognised.release, named=named, label=label)
+
+
+async def remember(session: Session, release: Release, *, named: Cid, label: str | None) -> LoadedRelease:
+    """Pin a read release's index and write it down. The caller holds the lock.
+
+    Raises:
+        UsageProblem: another release has the label.
+    """
+    _check_label_is_free(session, named, label)
+    await session.node.put_blocks(release.index.blocks)
+    name = INDEX_PIN if label is None else f"{INDEX_PIN} {label}"
+    await session.node.pin(release.index.cid, name, transfer=session.settings.transfer)
+    session.state.add_release(
+        TrackedRelease(
+            cid=named,
+            label=label,
+            tracked_at=session.clock(),
+            index_cid=release.index.cid,
+            projects=len(release.projects),
+            wheels=len(release.wheels),
+            bytes=release.bytes,
+        )
+    )
+    return LoadedRelease(resolve(session, str(named)), release)
+
+
+async def untrack(session: Session, rel: str) -> TrackedRelease:
+    """Forget a release and unpin its index; nothing is deleted before a garbage collection.
+
+    Raises:
+        UnknownRelease, AmbiguousRelease: REL.
+        StillPinned: it has pins of ours.
+    """
+    async with session.exclusive("untrack"):
+        tracked = resolve(session, rel)
+        held = {pin.cid.digest for pin in await session.node.pins()}
+        mine = [pin for pin in session.state.known_pins() if pin.release == tracked.cid.digest]
+        blocking = [pin for pin in mine if not pin.adopted and pin.cid.digest in held]
+        if blocking:
+            raise StillPinned(
+                f"{tracked.name} still has {len(blocking)} pin(s)",
+                hint=f"unpin it first: ipwhl-mirror unpin {tracked.name}",
+                details=[f"{pin.cid}  {pin.selection or 'whole release'}" for pin in blocking],
+            )
+        session.state.remove_release(tracked.cid)
+        for pin in mine:
+            session.state.remove_pin(pin.cid)
+        await session.node.unpin(tracked.index_cid)
+        return tracked
+
+
+async def load(session: Session, rel: str) -> LoadedRelease:
+    """A tracked release with its projects and wheels, from local blocks.
+
+    Raises:
+        UnknownRelease, AmbiguousRelease: REL.
+        BlockNotFound: its index is not whole on this node.
+    """
+    return await load_tracked(session, resolve(session, rel))
+
+
+async def load_tracked(session: Session, tracked: TrackedRelease) -> LoadedRelease:
+    """The same, of a release that was found already."""
+    try:
+        recognised = await read_tree(session.node, tracked.cid, Reach.LOCAL)
+    except BlockNotFound as error:
+        error.hint = f"fetch its index again: ipwhl-mirror track {tracked.cid}"
+        raise
+    return LoadedRelease(tracked, recognised.release)
+
+
+def resolve(session: Session, rel: str) -> TrackedRelease:
+    """Find a tracked release by label, by CID in any version, or by a unique prefix of one.
+
+    Raises:
+        UnknownRelease: none.
+        AmbiguousRelease: several.
+    """
+    releases = session.state.releases()
+    for release in releases:
+        if release.label == rel:
+            return release
+    try:
+        digest = Cid.parse(rel).digest
+    except InvalidCid:
+        found = [release for release in releases if _has_prefix(release.cid, rel)]
+    else:
+        found = [release for release in releases if release.cid.digest == digest]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise AmbiguousRelease(
+            f"{rel!r} begins the CID of {len(found)} releases",
+            hint="give more of it, or a label",
+            details=[f"{release.cid}  {release.label or ''}".rstrip() for release in found],
+        )
+    raise UnknownRelease(
+        f"no tracked release is {rel!r}",
+        hint="`ipwhl-mirror status` lists them; `ipwhl-mirror track CID` adds one",
+    )
+
+
+def check_label(label: str | None) -> None:
+    """Raise UsageProblem where a label is not `[A-Za-z0-9._+-]{1,64}`."""
+    if label is not None and not _LABEL.fullmatch(label):
+        raise UsageProblem(f"{label!r} is no label", hint="use 1 to 64 of A-Z a-z 0-9 . _ + -")
+
+
+def _check_label_is_free(session: Session, cid: Cid, label: str | None) -> None:
+    for release in session.state.releases():
+        if label is not None and release.label == label and release.cid.digest != cid.digest:
+            raise UsageProblem(
+                f"label {label!r} is {release.cid} already",
+                hint="choose another --label, or untrack that release first",
+            )
+
+
+def _has_prefix(cid: Cid, prefix: str) -> bool:
+    return bool(prefix) and any(str(cid.as_version(version)).startswith(prefix) for version in (0, 1))

@@ -1,0 +1,86 @@
+"""Serve what is here to pip and to other mirrors, until told to stop; and say which index-url to use."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.gateway.probe import probe_listing
+from ipwhl_mirror.gateway.server import start_gateway
+from ipwhl_mirror.gateway.settings import GatewaySettings
+from ipwhl_mirror.services import releases
+from ipwhl_mirror.services.holdings import holdings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ipwhl_mirror.gateway.server import RunningGateway
+    from ipwhl_mirror.services.releases import LoadedRelease
+    from ipwhl_mirror.services.session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexAddress:
+    """One address pip can be given.
+
+    Attributes:
+        url: the index-url.
+        selection: the part it holds, as CLI text; None for the official root, which lists every wheel.
+        tested: whether a gateway answered at it with a listing just now.
+    """
+
+    url: str
+    selection: str | None
+    tested: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipConfig:
+    """The addresses of a release through the configured gateway, the official one first."""
+
+    loaded: LoadedRelease
+    addresses: tuple[IndexAddress, ...]
+
+
+def gateway_settings(session: Session, listen: str | None = None) -> GatewaySettings:
+    """The gateway's settings of this session's configuration."""
+    serve = session.settings.config.serve
+    return GatewaySettings(listen=listen or serve.listen, hosts=serve.hosts, behind_proxy=serve.behind_proxy)
+
+
+@contextlib.asynccontextmanager
+async def serving(session: Session, listen: str | None = None) -> AsyncIterator[RunningGateway]:
+    """Run the gateway; reading only, so no lock is held and pins go on beside it.
+
+    Args:
+        listen: host:port; None for the configured one.
+
+    Raises:
+        GatewayError: the address cannot be used.
+    """
+    gateway = await start_gateway(session.node, gateway_settings(session, listen))
+    try:
+        yield gateway
+    finally:
+        await gateway.aclose()
+
+
+async def pip_config(session: Session, rel: str) -> PipConfig:
+    """Which index-url to give pip and uv: the official CID for many platforms, a subset's for a clean "no
+    matching distribution" where only that part is mirrored. Each is tried through the gateway.
+
+    Raises:
+        UnknownRelease, AmbiguousRelease, NodeError.
+    """
+    loaded = await releases.load(session, rel)
+    base = f"http://{session.settings.config.serve.listen}/ipfs"
+    parts: dict[str, str | None] = {str(loaded.tracked.cid): None}
+    for holding in holdings(session, await session.node.pins()):
+        if holding.tracked.cid.digest == loaded.tracked.cid.digest:
+            parts.setdefault(str(holding.pin.cid), holding.pin.selection)
+    addresses = []
+    for cid, selection in parts.items():
+        url = f"{base}/{cid}/"
+        addresses.append(IndexAddress(url=url, selection=selection, tested=await probe_listing(url)))
+    return PipConfig(loaded=loaded, addresses=tuple(addresses))

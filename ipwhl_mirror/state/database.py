@@ -1,0 +1,326 @@
+"""The database of the data directory: releases, which pins are ours, what was verified, the run log.
+
+It is a cache and a journal: when it is deleted, releases and pins are found again from the node's pins and
+trees. SQLite with a rollback journal and synchronous=FULL: WAL has a corruption bug with several
+connections before SQLite 3.51.3. Every change is one transaction. Readers need no write permission.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.ipld.cid import Cid
+from ipwhl_mirror.state.errors import StateDamaged, StateReadOnly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE releases (
+    digest BLOB PRIMARY KEY, cid TEXT NOT NULL, label TEXT UNIQUE, tracked_at TEXT NOT NULL,
+    index_cid TEXT NOT NULL, projects INTEGER NOT NULL, wheels INTEGER NOT NULL, bytes INTEGER NOT NULL
+) STRICT;
+CREATE TABLE pins (
+    digest BLOB PRIMARY KEY, cid TEXT NOT NULL, release BLOB NOT NULL, selection TEXT,
+    name TEXT NOT NULL, created_at TEXT NOT NULL, adopted INTEGER NOT NULL
+) STRICT;
+CREATE TABLE verifications (
+    digest BLOB PRIMARY KEY, verified_at TEXT NOT NULL, trusted INTEGER NOT NULL
+) STRICT;
+CREATE TABLE platform_rows (
+    release BLOB PRIMARY KEY, pinned_key BLOB NOT NULL, rows BLOB NOT NULL
+) STRICT;
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, verb TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, outcome TEXT
+) STRICT;
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedRelease:
+    """A release this data directory knows.
+
+    Attributes:
+        cid: as first tracked.
+        label: for people; None when none was given.
+        tracked_at: when.
+        index_cid: its index tree, which is pinned as long as it is tracked.
+        projects, wheels, bytes: its totals; bytes as its links claim.
+    """
+
+    cid: Cid
+    label: str | None
+    tracked_at: datetime
+    index_cid: Cid
+    projects: int
+    wheels: int
+    bytes: int
+
+    @property
+    def name(self) -> str:
+        """The label, or the CID where there is none."""
+        return self.label or str(self.cid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPin:
+    """A pin of a release's part.
+
+    Attributes:
+        cid: the pinned root, a part's subset or a whole release.
+        release: digest of the release's root block.
+        selection: the part as CLI text; None when it is not known.
+        name: the pin's name on the node.
+        adopted: it was there before this program asked for it, and is never removed by it.
+    """
+
+    cid: Cid
+    release: bytes
+    selection: str | None
+    name: str
+    created_at: datetime
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """When a pinned root was last read and hashed whole.
+
+    `trusted` is False after an unclean stop: the date still holds, but the wheels are read again by the
+    next pin that shares them.
+    """
+
+    verified_at: datetime
+    trusted: bool
+
+
+class State:
+    """An open database. Use `State.open`; close it."""
+
+    def __init__(self, connection: sqlite3.Connection, *, path: Path | None) -> None:
+        self._db = connection
+        self.path = path
+        """The file; None for the empty one that stands in where there is no file."""
+
+    @classmethod
+    def open(cls, directory: Path) -> State:
+        """Open the database of a data directory; where there is none, an empty one in memory.
+
+        Raises:
+            StateDamaged: it is no database of ours, or of a newer version.
+        """
+        path = directory / "state.sqlite"
+        with _damage(path):
+            try:
+                return cls(_connect(path, "rw"), path=path)
+            except sqlite3.OperationalError:
+                if path.exists():  # without write permission, or on a full disk
+                    return cls(_connect(path, "ro"), path=path)
+        return cls(_prepared(sqlite3.connect(":memory:", isolation_level=None)), path=None)
+
+    @classmethod
+    def create(cls, directory: Path) -> State:
+        """Open the database for changes, and begin it where there is none. The caller holds the lock.
+
+        Raises:
+            StateDamaged: it is no database of ours, or of a newer version.
+        """
+        path = directory / "state.sqlite"
+        with _damage(path):
+            return cls(_connect(path, "rwc"), path=path)
+
+    def close(self) -> None:
+        """Release the file. Safe to call twice."""
+        self._db.close()
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise StateReadOnly(f"the database cannot be changed: {error}") from error
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._db.execute("ROLLBACK")
+            raise StateReadOnly(f"the database cannot be changed: {error}") from error
+
+    # releases
+
+    def releases(self) -> tuple[TrackedRelease, ...]:
+        """All tracked releases, the newest first."""
+        rows = self._db.execute(
+            "SELECT cid, label, tracked_at, index_cid, projects, wheels, bytes "
+            "FROM releases ORDER BY rowid DESC"
+        )
+        return tuple(
+            TrackedRelease(
+                cid=Cid.parse(cid), label=label, tracked_at=datetime.fromisoformat(at),
+                index_cid=Cid.parse(index), projects=projects, wheels=wheels, bytes=size,
+            )
+            for cid, label, at, index, projects, wheels, size in rows
+        )  # fmt: skip
+
+    def add_release(self, release: TrackedRelease) -> None:
+        """Remember a release; one already known keeps its place and CID and takes a new label, if given.
+
+        Raises:
+            sqlite3.IntegrityError: another release has the label (callers look first).
+        """
+        with self._change() as db:
+            db.execute(
+                "INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE "
+                "SET label = coalesce(excluded.label, label)",
+                (release.cid.digest, str(release.cid), release.label, release.tracked_at.isoformat(),
+                 str(release.index_cid), release.projects, release.wheels, release.bytes),
+            )  # fmt: skip
+
+    def remove_release(self, cid: Cid) -> None:
+        """Forget a release."""
+        with self._change() as db:
+            db.execute("DELETE FROM releases WHERE digest = ?", (cid.digest,))
+            db.execute("DELETE FROM platform_rows WHERE release = ?", (cid.digest,))
+
+    # pins
+
+    def known_pins(self) -> tuple[KnownPin, ...]:
+        """The pins of parts, oldest first; whether the node still has them is the node's to say."""
+        rows = self._db.execute(
+            "SELECT cid, release, selection, name, created_at, adopted FROM pins ORDER BY rowid"
+        )
+        return tuple(
+            KnownPin(cid=Cid.parse(cid), release=release, selection=selection, name=name,
+                   created_at=datetime.fromisoformat(at), adopted=bool(adopted))
+            for cid, release, selection, name, at, adopted in rows
+        )  # fmt: skip
+
+    def add_pin(self, pin: KnownPin) -> None:
+        """Remember that this pin is ours. Written before the node is asked, so that a kill between the two
+        leaves a claim on a pin that is not there, never a pin that nobody claims."""
+        with self._change() as db:
+            db.execute(
+                "INSERT INTO pins VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+                (pin.cid.digest, str(pin.cid), pin.release, pin.selection, pin.name,
+                 pin.created_at.isoformat(), int(pin.adopted)),
+            )  # fmt: skip
+
+    def remove_pin(self, cid: Cid) -> None:
+        """Forget a pin and its verification."""
+        with self._change() as db:
+            db.execute("DELETE FROM pins WHERE digest = ?", (cid.digest,))
+            db.execute("DELETE FROM verifications WHERE digest = ?", (cid.digest,))
+
+    # verifications
+
+    def verifications(self) -> dict[bytes, Verification]:
+        """What was read and hashed whole, by the pinned root's digest."""
+        rows = self._db.execute("SELECT digest, verified_at, trusted FROM verifications")
+        return {
+            digest: Verification(datetime.fromisoformat(at), bool(trusted)) for digest, at, trusted in rows
+        }
+
+    def record_verified(self, cid: Cid, at: datetime) -> None:
+        """Every block under this pinned root was read and hashed at this time."""
+        with self._change() as db:
+            db.execute("INSERT OR REPLACE INTO verifications VALUES (?, ?, 1)", (cid.digest, at.isoformat()))
+
+    def forget_verified(self, cid: Cid) -> None:
+        """Damage was found under this root, or its pin lapsed."""
+        with self._change() as db:
+            db.execute("DELETE FROM verifications WHERE digest = ?", (cid.digest,))
+
+    # platform rows, kept so that `status` of many releases reads no index
+
+    def platform_rows(self, release: Cid, pinned_key: bytes) -> bytes | None:
+        """The stored rows, if they were computed for this set of pins."""
+        row = self._db.execute(
+            "SELECT rows FROM platform_rows WHERE release = ? AND pinned_key = ?",
+            (release.digest, pinned_key),
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def store_platform_rows(self, release: Cid, pinned_key: bytes, rows: bytes) -> None:
+        """Keep rows; where nothing can be written, do not."""
+        with contextlib.suppress(StateReadOnly), self._change() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO platform_rows VALUES (?, ?, ?)", (release.digest, pinned_key, rows)
+            )
+
+    # runs
+
+    def begin_run(self, verb: str, at: datetime) -> int:
+        """Note that a change begins; a run found open was killed: what was verified is trusted no more."""
+        with self._change() as db:
+            killed = db.execute(
+                "UPDATE runs SET outcome = 'killed', ended_at = ? WHERE ended_at IS NULL", (at.isoformat(),)
+            ).rowcount
+            if killed:
+                db.execute("UPDATE verifications SET trusted = 0")
+            run = db.execute("INSERT INTO runs (verb, started_at) VALUES (?, ?)", (verb, at.isoformat()))
+            db.execute("DELETE FROM runs WHERE id <= ? - 1000", (run.lastrowid,))
+            assert run.lastrowid is not None
+            return run.lastrowid
+
+    def end_run(self, run: int, outcome: str, at: datetime) -> None:
+        """Note how it ended."""
+        with self._change() as db:
+            db.execute(
+                "UPDATE runs SET ended_at = ?, outcome = ? WHERE id = ?", (at.isoformat(), outcome, run)
+            )
+
+    # settings of this directory
+
+    def setting(self, key: str) -> str | None:
+        """A remembered choice, for instance which node is used."""
+        row = self._db.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def remember(self, key: str, value: str) -> None:
+        """Remember a choice."""
+        with self._change() as db:
+            db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StateDamaged(
+            f"{path} cannot be read: {error}",
+            hint="move it away: releases and pins are found again from the node",
+        ) from error
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return _prepared(sqlite3.connect(uri, uri=True, timeout=10.0, isolation_level=None))
+
+
+def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif version > SCHEMA_VERSION:
+            raise StateDamaged(
+                f"the database is of version {version}, this program reads up to {SCHEMA_VERSION}",
+                hint="update ipwhl-mirror, or use another --data-dir",
+            )
+    except BaseException:
+        db.close()
+        raise
+    return db
