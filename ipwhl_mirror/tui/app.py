@@ -1,0 +1,205 @@
+"""The terminal application: it wires the backend, the screens and the jobs together, and does nothing else.
+
+Screens say what is asked for (`messages`); flows ask back and queue jobs (`flows`); jobs run one at a time as
+workers. What was read last stands in `overview` and `opened`, which the screens watch. Every failed worker
+ends in one handler that shows the error's own words and its hint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.reactive import reactive
+from textual.screen import ModalScreen
+from textual.worker import Worker, WorkerState
+
+from ipwhl_mirror.tui import flows, messages, palette
+from ipwhl_mirror.tui.desk import Access, Desk
+from ipwhl_mirror.tui.glyphs import UNICODE, Glyphs, glyphs_for
+from ipwhl_mirror.tui.jobs import Failure, Job, JobQueue, JobState, Work
+from ipwhl_mirror.tui.keys import Place, bindings, changes_something
+from ipwhl_mirror.tui.screens.contents import ContentsScreen
+from ipwhl_mirror.tui.screens.help import HelpOverlay
+from ipwhl_mirror.tui.screens.jobs import JobsScreen
+from ipwhl_mirror.tui.screens.releases import ReleasesScreen
+from ipwhl_mirror.tui.widgets.key_bar import active_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+    from pathlib import PurePath
+
+    from textual.binding import BindingType
+    from textual.screen import Screen
+
+    from ipwhl_mirror.tui.backend import Backend, Overview, ReleaseView
+
+_ENDS = {
+    WorkerState.SUCCESS: JobState.DONE,
+    WorkerState.ERROR: JobState.FAILED,
+    WorkerState.CANCELLED: JobState.CANCELLED,
+}
+
+
+class MirrorApp(App[None], inherit_bindings=False):
+    """The application."""
+
+    TITLE = "ipwhl-mirror"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/dialog.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Place.ANYWHERE)
+    DEFAULT_MODE = "releases"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "releases": "releases",
+        "contents": "contents",
+        "jobs": "jobs",
+    }
+
+    overview: reactive[Overview | None] = reactive(None)
+    """The node and the releases, as last read; None before."""
+
+    opened: reactive[ReleaseView | None] = reactive(None)
+    """The release whose contents are shown."""
+
+    trouble: reactive[Failure | None] = reactive(None)
+    """Why nothing could be read, when it could not."""
+
+    job_changes: reactive[int] = reactive(0)
+    """Moves when a job does."""
+
+    def __init__(self, backend: Backend, *, access: Access, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__()
+        self.backend = backend
+        self.desk = Desk(glyphs=glyphs, access=access, jobs=JobQueue(self._job_changed))
+        self._job_of: dict[Worker[None], Job] = {}
+        self.install_screen(ReleasesScreen(self.desk), "releases")
+        self.install_screen(ContentsScreen(self.desk), "contents")
+        self.install_screen(JobsScreen(self.desk), "jobs")
+
+    def on_mount(self) -> None:
+        self.action_reload()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "view" and parameters == (self.current_mode,):
+            return False
+        return not (self.desk.is_read_only and changes_something(action))
+
+    def queue(self, title: str, work: Work) -> None:
+        """Do something that changes something, after what was asked for before."""
+        job = self.desk.jobs.add(title, work)
+        worker = self.run_worker(self.desk.jobs.run(job), group="jobs", exit_on_error=False)
+        self._job_of[worker] = job
+
+    def action_reload(self) -> None:
+        self.run_worker(self._read(), group="read", exclusive=True, exit_on_error=False)
+
+    def action_view(self, mode: str) -> None:
+        if mode == "contents" and self.opened is None and self.overview and self.overview.releases:
+            self.post_message(messages.Opened(self.overview.releases[0]))
+        self.switch_mode(mode)
+
+    def action_show_keys(self) -> None:
+        self.push_screen(HelpOverlay(self.desk, active_keys(self.screen)))
+
+    def action_leave(self) -> None:
+        self._flow(flows.leave(self))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        return palette.commands(self, screen)
+
+    def on_opened(self, event: messages.Opened) -> None:
+        self.run_worker(self._open(event), group="open", exclusive=True, exit_on_error=False)
+        self.switch_mode("contents")
+
+    def on_pin_asked(self, event: messages.PinAsked) -> None:
+        self._flow(flows.pin(self, event.summary, event.selection))
+
+    def on_unpin_asked(self, event: messages.UnpinAsked) -> None:
+        self._flow(flows.unpin(self, event.summary, event.selection))
+
+    def on_track_asked(self) -> None:
+        self._flow(flows.track(self))
+
+    def on_untrack_asked(self, event: messages.UntrackAsked) -> None:
+        self._flow(flows.untrack(self, event.summary))
+
+    def on_python_asked(self, event: messages.PythonAsked) -> None:
+        screen = self.get_screen("contents", ContentsScreen)
+        self._flow(flows.narrow_pythons(self, screen, event.marks))
+
+    def on_verify_asked(self, event: messages.VerifyAsked) -> None:
+        cid = event.summary.cid
+        backend = self.backend
+        self.queue(f"verify {event.summary.name}", lambda sink: backend.verify(cid, sink))
+
+    def on_demo_asked(self) -> None:
+        self.queue("demo", lambda sink: flows.demo(self, sink))
+
+    def on_copy_asked(self, event: messages.CopyAsked) -> None:
+        self.copy_to_clipboard(event.text)
+        self.notify(event.text, title="copied", markup=False)
+
+    def on_cancel_asked(self, event: messages.CancelAsked) -> None:
+        for worker, job in self._job_of.items():
+            if job is event.job:
+                worker.cancel()
+                if job.state is JobState.QUEUED:
+                    self.desk.jobs.settle(job, JobState.CANCELLED)
+
+    def on_retry_asked(self, event: messages.RetryAsked) -> None:
+        self.queue(event.job.title, event.job.work)
+
+    def on_back_asked(self) -> None:
+        self.switch_mode("releases")
+
+    def on_job_changed(self) -> None:
+        self.job_changes += 1
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        job = self._job_of.get(event.worker)
+        error = event.worker.error
+        if job is not None and event.state in _ENDS:
+            self.desk.jobs.settle(job, _ENDS[event.state], error)
+            self.action_reload()
+            if event.state is WorkerState.SUCCESS:
+                self.notify(job.outcome, title=job.title, markup=False)
+        if event.state is WorkerState.ERROR and error is not None:
+            failure = Failure.of(error)
+            title = "" if job is None else job.title
+            self.notify(failure.text, title=title, severity="error", timeout=10, markup=False)
+            if event.worker.group == "read":
+                self.trouble = failure
+
+    def _flow(self, flow: Coroutine[None, None, None]) -> None:
+        if isinstance(self.screen, ModalScreen):
+            flow.close()
+            return
+        self.run_worker(flow, group="flow", exclusive=True, exit_on_error=False)
+
+    def _job_changed(self, job: Job) -> None:
+        self.post_message(messages.JobChanged(job))
+
+    async def _read(self) -> None:
+        self.overview = await self.backend.overview()
+        self.trouble = None
+        if self.opened is not None:
+            self.opened = await self.backend.load(self.opened.summary.cid)
+
+    async def _open(self, event: messages.Opened) -> None:
+        self.opened = await self.backend.load(event.summary.cid)
+
+
+def run(backend: Backend, *, read_only: bool) -> int:
+    """Run the application until it is left; gives the exit code."""
+    return asyncio.run(run_async(backend, read_only=read_only))
+
+
+async def run_async(backend: Backend, *, read_only: bool) -> int:
+    """The same on a loop that runs already, for a backend that was opened on it."""
+    access = Access.READ_ONLY if read_only else Access.FULL
+    glyphs = glyphs_for(encoding=sys.stdout.encoding or "", term=os.environ.get("TERM", ""))
+    app = MirrorApp(backend, access=access, glyphs=glyphs)
+    await app.run_async()
+    return app.return_code or 0

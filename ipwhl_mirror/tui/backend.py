@@ -1,0 +1,179 @@
+"""What the terminal UI asks of the rest of the program: one object, a few calls.
+
+`Backend` is all that the screens know of the world. Its implementation joins the services; tests script one.
+Every value is frozen. Text in a value may come from a repository and is not safe to print: the UI passes
+it through `domain.display.safe_text`. Errors are those of the services and nodes: their words are shown, and
+their `hint` where they have one.
+
+On cancel of any call: as the service behind it promises; finished work stays and a repetition resumes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ipwhl_mirror.services.events import Progress, ProgressSink
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ipwhl_mirror.domain.plans import PinPlan, UnpinPlan
+    from ipwhl_mirror.domain.releases import PlatformRow, Release
+    from ipwhl_mirror.domain.selections import Selection
+    from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.nodes.base import NodeStatus
+
+__all__ = [
+    "Backend",
+    "Overview",
+    "PinForecast",
+    "PinLine",
+    "Progress",
+    "ProgressSink",
+    "ReleaseSummary",
+    "ReleaseView",
+    "UnpinForecast",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSummary:
+    """A tracked release in a list.
+
+    Attributes:
+        label: None where it has none; it is then called by its CID.
+        tracked_at: when it was first tracked here.
+        platforms: bytes and pin state of each platform.
+        pinned_wheels, pinned_bytes: of the whole release, each wheel once.
+    """
+
+    cid: Cid
+    label: str | None
+    tracked_at: datetime
+    projects: int
+    wheels: int
+    bytes: int
+    pinned_wheels: int
+    pinned_bytes: int
+    platforms: tuple[PlatformRow, ...]
+
+    @property
+    def name(self) -> str:
+        """The label, or the CID."""
+        return self.label or str(self.cid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Everything at a glance.
+
+    Attributes:
+        now: when it was read, UTC; ages are told from it.
+        releases: newest first.
+        is_demo: the demo's node and releases, which leave nothing behind.
+    """
+
+    now: datetime
+    node: NodeStatus
+    releases: tuple[ReleaseSummary, ...]
+    is_demo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseView:
+    """A release with everything its contents screen shows.
+
+    Attributes:
+        pinned: digests of the wheels that are *pinned* (guarantee 1).
+        here: digests of the wheels that need not be fetched; holds `pinned`.
+        free_bytes: free on the node's disk.
+    """
+
+    summary: ReleaseSummary
+    release: Release
+    pinned: frozenset[bytes]
+    here: frozenset[bytes]
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinForecast:
+    """A plan with the numbers of this machine beside it.
+
+    Attributes:
+        reserve_bytes: what the configuration keeps free.
+        refusal: why pinning would be refused, in words with the numbers; None when it would not.
+    """
+
+    summary: ReleaseSummary
+    plan: PinPlan
+    free_bytes: int
+    free_after_bytes: int
+    reserve_bytes: int
+    refusal: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinLine:
+    """A pin as a person knows it.
+
+    Attributes:
+        selection: the part as CLI text; empty for a whole release.
+        wheels, bytes: under this pin.
+    """
+
+    cid: Cid
+    selection: str
+    wheels: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpinForecast:
+    """Which pins would go, and what that frees.
+
+    Attributes:
+        going: exactly the pins that `unpin` removes.
+    """
+
+    summary: ReleaseSummary
+    going: tuple[PinLine, ...]
+    plan: UnpinPlan
+
+
+class Backend(Protocol):
+    """The node and the state of one run."""
+
+    async def overview(self) -> Overview:
+        """The node and every tracked release."""
+
+    async def load(self, cid: Cid) -> ReleaseView:
+        """A tracked release from its local index."""
+
+    async def forecast_pin(self, cid: Cid, selection: Selection) -> PinForecast:
+        """What `pin` would fetch and keep. Changes nothing."""
+
+    async def pin(self, forecast: PinForecast, on_progress: ProgressSink) -> str:
+        """Fetch, pin and verify what the forecast lists; the outcome in words."""
+
+    async def forecast_unpin(self, cid: Cid, selection: Selection | None) -> UnpinForecast:
+        """Which pins would go: these parts, or every pin of ours of the release for None."""
+
+    async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
+        """Remove exactly the pins the forecast lists; the outcome in words."""
+
+    async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
+        """Read and hash every block that is kept of a release; the outcome in words.
+
+        Raises an error that names what is broken.
+        """
+
+    async def track(self, cid: Cid, label: str | None, on_progress: ProgressSink) -> str:
+        """Add a release, fetching its index and no wheel; the outcome in words."""
+
+    async def untrack(self, cid: Cid) -> str:
+        """Forget a release without pins; the outcome in words."""
+
+    async def demo(self, on_progress: ProgressSink) -> Backend:
+        """A backend with a small release of real wheels, beside this one and forgotten at the end."""

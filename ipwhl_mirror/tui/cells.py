@@ -1,0 +1,102 @@
+"""Text in a terminal, cell by cell: pieces with a tone, cut where there is no room, never wrapped.
+
+A `Cell` holds text that is safe to print: words of this program, or what `safe_text` made of a foreign name.
+Nothing here reads markup. Widths are terminal cells, so a wide character counts as two.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from ipwhl_mirror.tui.glyphs import Tone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual.widget import Widget
+
+TONE_CLASSES = {tone.value for tone in Tone}
+"""Component classes of every widget that draws cells."""
+
+
+class Cut(Enum):
+    """What may be cut from a text that is too long."""
+
+    END = "end"
+    MIDDLE = "middle"
+
+
+class Cell(NamedTuple):
+    """A piece of a line. `cut` is MIDDLE for names, which are recognised by both ends."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+    cut: Cut = Cut.END
+
+
+def cut_middle(text: str, width: int, mark: str) -> str:
+    """The text in at most `width` cells: both ends, and `mark` for what is missing between."""
+    if cell_len(text) <= width:
+        return text
+    if width <= len(mark):
+        return mark[: max(width, 0)]
+    left = (width - len(mark) + 1) // 2
+    right = width - len(mark) - left
+    return _prefix(text, left) + mark + _prefix(text[::-1], right)[::-1]
+
+
+def cut_end(text: str, width: int, mark: str) -> str:
+    """The text in at most `width` cells: its beginning, and `mark` when something is missing."""
+    if cell_len(text) <= width:
+        return text
+    return mark[: max(width, 0)] if width <= len(mark) else _prefix(text, width - len(mark)) + mark
+
+
+def fit(cell: Cell, width: int, mark: str) -> Cell:
+    """The cell in at most `width` terminal cells."""
+    cutter = cut_middle if cell.cut is Cut.MIDDLE else cut_end
+    return cell._replace(text=cutter(cell.text, width, mark))
+
+
+def fit_line(cells: Sequence[Cell], width: int, mark: str) -> list[Cell]:
+    """A line in at most `width` cells: names give way first, the longest most; then the end is cut."""
+    line = list(cells)
+    excess = sum(cell_len(cell.text) for cell in line) - width
+    while excess > 0:
+        names = [index for index, cell in enumerate(line) if cell.cut is Cut.MIDDLE]
+        longest = max(names, key=lambda index: cell_len(line[index].text), default=None)
+        if longest is None or cell_len(line[longest].text) <= 12:
+            break
+        before = cell_len(line[longest].text)
+        line[longest] = fit(line[longest], max(12, before - excess), mark)
+        excess -= before - cell_len(line[longest].text)
+    room = width
+    fitted = []
+    for cell in line:
+        fitted.append(fit(cell, room, mark))
+        room -= cell_len(fitted[-1].text)
+        if room <= 0:
+            break
+    return fitted
+
+
+def strip_of(cells: Sequence[Cell], width: int, base: Style, tone_style: Callable[[Tone], Style]) -> Strip:
+    """Draw cells on `base`, exactly `width` wide."""
+    segments = [Segment(cell.text, base + tone_style(cell.tone)) for cell in cells if cell.text]
+    return Strip(segments).adjust_cell_length(width, base)
+
+
+def tone_style(widget: Widget, tone: Tone) -> Style:
+    """The colour and weight of a tone on a widget, without a background."""
+    style = widget.get_component_rich_style(tone.value)
+    return Style(color=style.color, bold=style.bold)
+
+
+def _prefix(text: str, width: int) -> str:
+    return set_cell_size(text, width) if width > 0 else ""

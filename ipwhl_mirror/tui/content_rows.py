@@ -1,0 +1,234 @@
+"""The rows of the contents screen: which there are, in which order, and what each says.
+
+One flat list holds platforms, then projects, each with its wheels below it while it is open. Rows are the
+domain's own values (`PlatformRow`, `Project`, `Wheel`); nothing is made for a row that is not on screen.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.platforms import ANY
+from ipwhl_mirror.domain.releases import PlatformRow, Project, Wheel
+from ipwhl_mirror.tui import figures
+from ipwhl_mirror.tui.cells import Cell, Cut
+from ipwhl_mirror.tui.glyphs import BOXES, Glyphs, Tone
+from ipwhl_mirror.tui.widgets.columns import Align, Column
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Set
+
+    from ipwhl_mirror.domain.marks import Marked
+    from ipwhl_mirror.tui.backend import ReleaseView
+    from ipwhl_mirror.tui.widgets.filter_bar import Filter
+    from ipwhl_mirror.tui.widgets.lines import Line
+
+Row = PlatformRow | Project | Wheel
+
+COLUMNS = (
+    Column(title="PLATFORM / PROJECT / WHEEL", width=28, flexible=True),
+    Column(title="MARKED", width=7, align=Align.RIGHT, rank=2),
+    Column(title="WHEELS", width=7, align=Align.RIGHT, rank=1),
+    Column(title="BYTES", width=10, align=Align.RIGHT),
+    Column(title="HERE", width=10, align=Align.RIGHT, rank=4),
+    Column(title="STATE", width=11),
+    Column(title="CID", width=59, rank=6),
+)
+
+BOX = range(2, 5)
+"""Where a box stands in the first column, in cells."""
+
+
+class Order(Enum):
+    """How projects are sorted; the value is the column that shows it."""
+
+    NAME = 0
+    LARGEST = 3
+    WHEELS = 2
+
+
+class ReleaseRows:
+    """The rows of one release. Texts to filter by are made once, when first needed."""
+
+    def __init__(self, view: ReleaseView) -> None:
+        self.view = view
+        self.platforms = tuple(sorted(view.summary.platforms, key=lambda row: row.platform == ANY))
+        self.projects = view.release.projects
+
+    def rows(self, opened: Set[str], wanted: Filter, order: Order, *, reverse: bool = False) -> list[Row]:
+        """What is listed.
+
+        Args:
+            opened: names of projects that show their wheels.
+            wanted: a project stays when its name passes, or with those of its wheels that pass.
+        """
+        rows: list[Row]
+        if wanted.is_empty:
+            rows = list(self.platforms)
+            for at in self._ordered(order, reverse=reverse):
+                project = self.projects[at]
+                rows.append(project)
+                if project.name in opened:
+                    rows += project.wheels
+            return rows
+        rows = [row for row in self.platforms if wanted.passes(row.platform.lower())]
+        for at in self._ordered(order, reverse=reverse):
+            project = self.projects[at]
+            if wanted.passes(project.name.lower()):
+                rows.append(project)
+                if project.name in opened:
+                    rows += project.wheels
+            elif found := [
+                wheel
+                for wheel, text in zip(project.wheels, self._wheel_texts[at], strict=True)
+                if wanted.passes(text)
+            ]:
+                rows += (project, *found)
+        return rows
+
+    def pinned_of(self, project: Project) -> int:
+        """How many of its wheels are pinned."""
+        pinned = self.view.pinned
+        return sum(wheel.cid.digest in pinned for wheel in project.wheels) if pinned else 0
+
+    @cached_property
+    def _wheel_texts(self) -> list[list[str]]:
+        families = {tags.text: " ".join(sorted(tags.families)) for tags in self.view.release.tag_sets}
+        return [
+            [f"{wheel.filename.lower()} {families[wheel.tags.text]}" for wheel in project.wheels]
+            for project in self.projects
+        ]
+
+    @cached_property
+    def _bytes(self) -> list[int]:
+        return [sum(wheel.bytes for wheel in project.wheels) for project in self.projects]
+
+    def _ordered(self, order: Order, *, reverse: bool) -> list[int]:
+        indices = list(range(len(self.projects)))
+        if order is Order.LARGEST:
+            indices.sort(key=lambda at: -self._bytes[at])
+        elif order is Order.WHEELS:
+            indices.sort(key=lambda at: -len(self.projects[at].wheels))
+        return indices[::-1] if reverse else indices
+
+
+def row_key(row: Row) -> Hashable:
+    """Tells rows apart over refreshes."""
+    if isinstance(row, PlatformRow):
+        return row.platform
+    if isinstance(row, Project):
+        return (row.name,)
+    return (row.project, row.filename)
+
+
+def wheel_words(wheel: Wheel) -> str:
+    """A wheel without its name and version: `cp311 linux-x86_64`, `cp39-abi3 macos-arm64 macos-x86_64`."""
+    python, abi, _ = wheel.tags.text.split("-")
+    tags = python if abi in ("none", python) else f"{python}-{abi}"
+    return safe_text(f"{tags} {' '.join(sorted(wheel.tags.families))}")
+
+
+def versions(project: Project) -> str:
+    """The version of its wheels, or how many versions there are."""
+    found = list(dict.fromkeys(wheel.version for wheel in project.wheels))
+    return f"{len(found)} versions" if len(found) > 1 else "".join(found)
+
+
+def row_cells(
+    row: Row, rows: ReleaseRows, marked: Marked, glyphs: Glyphs, *, is_open: bool
+) -> tuple[Cell, ...]:
+    """One cell for each of COLUMNS."""
+    if isinstance(row, PlatformRow):
+        return _platform_cells(row, marked, glyphs)
+    if isinstance(row, Project):
+        return _project_cells(row, rows, marked, glyphs, is_open=is_open)
+    return _wheel_cells(row, rows, marked, glyphs)
+
+
+def row_details(row: Row | None, rows: ReleaseRows, glyphs: Glyphs) -> list[Line]:
+    """The whole name and CID of a row, uncut as far as the terminal goes."""
+    if row is None:
+        return [(), ()]
+    if isinstance(row, PlatformRow):
+        look = glyphs.platform(row)
+        shared = "comes along with every platform" if row.platform == ANY else ""
+        return [
+            (Cell(safe_text(row.platform), Tone.HEAD), Cell(f"  {look.text}", look.tone)),
+            (
+                Cell(f"{figures.count(row.pinned_wheels)} of {figures.plural(row.wheels, 'wheel')} pinned, "),
+                Cell(figures.of_total(row.pinned_bytes, row.bytes)),
+                Cell(f"  {shared}", Tone.MUTED),
+            ),
+        ]
+    if isinstance(row, Project):
+        return [
+            (
+                Cell(safe_text(row.name), Tone.HEAD, Cut.MIDDLE),
+                Cell(f" {safe_text(versions(row))}", Tone.HEAD, Cut.MIDDLE),
+                Cell(f"  {rows.pinned_of(row)} of {figures.plural(len(row.wheels), 'wheel')} pinned"),
+            ),
+            (Cell(str(row.link.cid), Tone.MUTED, Cut.MIDDLE),),
+        ]
+    return [
+        (Cell(safe_text(row.filename), Tone.HEAD, Cut.MIDDLE),),
+        (Cell(str(row.cid), Tone.MUTED, Cut.MIDDLE),),
+    ]
+
+
+def _platform_cells(row: PlatformRow, marked: Marked, glyphs: Glyphs) -> tuple[Cell, ...]:
+    look = glyphs.platform(row)
+    box = BOXES[marked.platform_box(row.platform)]
+    pure = " (pure Python)" if row.platform == ANY else ""
+    taken = marked.by_platform.get(row.platform, 0)
+    return (
+        Cell(f"  {box} {safe_text(row.platform)}{pure}", Tone.HEAD, Cut.MIDDLE),
+        Cell(figures.count(taken) if taken else "-", Tone.PLAIN if taken else Tone.MUTED),
+        Cell(figures.count(row.wheels)),
+        Cell(figures.claimed_size(row.bytes, known=row.pinned_bytes)),
+        Cell(figures.size(row.pinned_bytes) if row.pinned_wheels else "-", Tone.MUTED),
+        Cell(look.text, look.tone),
+        Cell(""),
+    )
+
+
+def _project_cells(
+    row: Project, rows: ReleaseRows, marked: Marked, glyphs: Glyphs, *, is_open: bool
+) -> tuple[Cell, ...]:
+    pinned = rows.pinned_of(row)
+    look = glyphs.share(pinned, len(row.wheels))
+    excluded = marked.marks.excludes(row.name)
+    state = Cell("excluded", Tone.PART) if excluded else Cell(look.text, look.tone)
+    box = BOXES[marked.project_box(row)]
+    sign = glyphs.opened if is_open else glyphs.closed
+    taken = marked.by_project.get(row.name, 0)
+    total = sum(wheel.bytes for wheel in row.wheels)
+    here = sum(wheel.bytes for wheel in row.wheels if wheel.cid.digest in rows.view.pinned)
+    return (
+        Cell(f"{sign} {box} {safe_text(row.name)} {safe_text(versions(row))}", Tone.PLAIN, Cut.MIDDLE),
+        Cell(figures.count(taken) if taken else "-", Tone.PLAIN if taken else Tone.MUTED),
+        Cell(figures.count(len(row.wheels))),
+        Cell(figures.claimed_size(total, known=here)),
+        Cell(figures.size(here) if pinned else "-", Tone.MUTED),
+        state,
+        Cell(str(row.link.cid), Tone.MUTED, Cut.MIDDLE),
+    )
+
+
+def _wheel_cells(row: Wheel, rows: ReleaseRows, marked: Marked, glyphs: Glyphs) -> tuple[Cell, ...]:
+    taken = marked.takes(row)
+    pinned = row.cid.digest in rows.view.pinned
+    look = glyphs.share(int(pinned), 1)
+    sign = glyphs.taken if taken else " "
+    tone = Tone.PLAIN if taken else Tone.MUTED
+    return (
+        Cell(f"      {sign} {wheel_words(row)}", tone, Cut.MIDDLE),
+        Cell("1" if taken else "-", tone),
+        Cell("1", tone),
+        Cell(figures.claimed_size(row.bytes, known=row.bytes if pinned else -1), tone),
+        Cell(figures.size(row.bytes) if pinned else "-", Tone.MUTED),
+        Cell(look.text, look.tone),
+        Cell(str(row.cid), Tone.MUTED, Cut.MIDDLE),
+    )

@@ -1,0 +1,96 @@
+"""What happens between a key and a job: forecast, ask, queue. One short coroutine for each thing asked.
+
+Flows run as workers of the app, so a failure in any of them is shown by its one handler. A flow that is
+waiting for an answer has changed nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.tui.cells import Cell
+from ipwhl_mirror.tui.glyphs import Tone
+from ipwhl_mirror.tui.screens.confirm import ConfirmDialog, quit_lines, unpin_lines
+from ipwhl_mirror.tui.screens.plan import PlanDialog, pin_title
+from ipwhl_mirror.tui.screens.python import PythonDialog
+from ipwhl_mirror.tui.screens.track import TrackDialog
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.domain.marks import Marks
+    from ipwhl_mirror.domain.selections import Selection
+    from ipwhl_mirror.services.events import ProgressSink
+    from ipwhl_mirror.tui.app import MirrorApp
+    from ipwhl_mirror.tui.backend import ReleaseSummary
+    from ipwhl_mirror.tui.screens.contents import ContentsScreen
+
+
+async def pin(app: MirrorApp, summary: ReleaseSummary, selection: Selection) -> None:
+    """Show the plan; pin when told to."""
+    forecast = await app.backend.forecast_pin(summary.cid, selection)
+    await asyncio.to_thread(lambda: [forecast.plan.subset_cid, *(part.tree for part in forecast.plan.parts)])
+    if await app.push_screen_wait(PlanDialog(app.desk, forecast)):
+        app.queue(pin_title(forecast).replace("Pin", "pin", 1), partial(app.backend.pin, forecast))
+
+
+async def unpin(app: MirrorApp, summary: ReleaseSummary, selection: Selection | None) -> None:
+    """Show what goes; unpin exactly that when told to."""
+    forecast = await app.backend.forecast_unpin(summary.cid, selection)
+    name = safe_text(summary.name)
+    question = ConfirmDialog(app.desk, f"Unpin from {name}", unpin_lines(forecast), verb="Unpin")
+    if await app.push_screen_wait(question):
+        what = "; ".join(safe_text(line.selection) or "all" for line in forecast.going)
+        app.queue(f"unpin {what} of {name}", partial(app.backend.unpin, forecast))
+
+
+async def track(app: MirrorApp) -> None:
+    """Ask for a CID; track it."""
+    releases = app.overview.releases if app.overview is not None else ()
+    labels = {summary.label for summary in releases if summary.label is not None}
+    request = await app.push_screen_wait(TrackDialog(app.desk, labels))
+    if request is not None:
+        title = f"track {request.label or request.cid}"
+        app.queue(title, partial(app.backend.track, request.cid, request.label))
+
+
+async def untrack(app: MirrorApp, summary: ReleaseSummary) -> None:
+    """Forget a release when told to."""
+    name = safe_text(summary.name)
+    lines = [
+        (Cell(str(summary.cid), Tone.MUTED),),
+        (),
+        (Cell("Its index is forgotten. Its pins must be gone before; no wheel is deleted."),),
+    ]
+    if await app.push_screen_wait(ConfirmDialog(app.desk, f"Untrack {name}", lines, verb="Untrack")):
+        backend = app.backend
+
+        async def work(on_progress: ProgressSink) -> str:
+            return await backend.untrack(summary.cid)
+
+        app.queue(f"untrack {name}", work)
+
+
+async def leave(app: MirrorApp) -> None:
+    """Quit; ask when jobs would be cancelled by it."""
+    jobs = app.desk.jobs.open
+    if not jobs:
+        app.exit()
+        return
+    title = f"Quit while {len(jobs)} job{'s' if len(jobs) > 1 else ''} run or wait"
+    if await app.push_screen_wait(ConfirmDialog(app.desk, title, quit_lines(jobs), verb="Quit")):
+        app.exit()
+
+
+async def narrow_pythons(app: MirrorApp, screen: ContentsScreen, marks: Marks) -> None:
+    """Ask for Pythons; show the marks narrowed to them."""
+    narrowed = await app.push_screen_wait(PythonDialog(app.desk, marks))
+    if narrowed is not None:
+        screen.choose_marks(narrowed)
+
+
+async def demo(app: MirrorApp, on_progress: ProgressSink) -> str:
+    """Put the demo's backend in the place of this one."""
+    app.backend = await app.backend.demo(on_progress)
+    return "the demo is ready"

@@ -1,0 +1,189 @@
+"""Every key of the terminal UI, once: bindings, key bar, help overlay, palette and README read it.
+
+Keys are letters and digits where they can be. Nothing uses ctrl+a, ctrl+b, ctrl+j, ctrl+k, ctrl+l, ctrl+h,
+ctrl+s: terminal multiplexers, line editing and flow control own those. A key that changes something is marked
+so, and does not exist in a read-only run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from textual.binding import Binding, BindingType
+
+QUIT_NOW = "app.quit_now"
+"""The key that works whatever is in front."""
+
+
+class Place(Enum):
+    """Where a key works; the value is the heading in the help overlay."""
+
+    ANYWHERE = "Everywhere"
+    LIST = "In a list"
+    RELEASES = "Releases"
+    CONTENTS = "Contents"
+    JOBS = "Jobs"
+    DIALOG = "In a dialog"
+
+
+class Effect(Enum):
+    """What a key can do to the node and the state."""
+
+    READS = "reads"
+    CHANGES = "changes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key.
+
+    Attributes:
+        id: `place.verb`, unique; for keymaps.
+        keys: Textual's names, comma separated; the first is the one that is taught.
+        action: what is called on the widget of its place.
+        words: what it does, in a word or two, for the key bar.
+        help: the same for the help overlay; empty where `words` says it all.
+        rank: order in the key bar, the lowest is dropped last; None: not in the key bar.
+    """
+
+    id: str
+    keys: str
+    action: str
+    words: str
+    help: str = ""
+    place: Place
+    effect: Effect = Effect.READS
+    rank: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """The keys as people know them."""
+        return " ".join(_NAMES.get(key, key) for key in self.keys.split(","))
+
+    @property
+    def shown_first(self) -> str:
+        """The taught key alone."""
+        return self.shown.split(" ")[0]
+
+    @property
+    def explained(self) -> str:
+        """What it does, at length."""
+        return self.help or self.words
+
+
+_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "plus": "+",
+    "asterisk": "*",
+    "escape": "esc",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+}
+
+
+class _Row(NamedTuple):
+    """A line of the registry; `help` and `rank` as in Key."""
+
+    id: str
+    keys: str
+    action: str
+    words: str
+    help: str = ""
+    rank: int | None = None
+    effect: Effect = Effect.READS
+
+
+_CHANGES = Effect.CHANGES
+
+_TABLE: dict[Place, tuple[_Row, ...]] = {
+    Place.ANYWHERE: (
+        _Row("view.releases", "1", "view('releases')", "releases"),
+        _Row("view.contents", "2", "view('contents')", "contents"),
+        _Row("view.jobs", "5", "view('jobs')", "jobs", rank=60),
+        _Row("app.refresh", "r", "reload", "refresh"),
+        _Row("app.palette", "colon,ctrl+p", "command_palette", "commands"),
+        _Row("app.help", "question_mark,f1", "show_keys", "help", rank=0),
+        _Row("app.quit", "q,ctrl+c", "leave", "quit", "quit; asks when jobs run", rank=5),
+        _Row(QUIT_NOW, "ctrl+q", "quit", "quit at once"),
+    ),
+    Place.LIST: (
+        _Row("list.up", "up,k", "cursor_up", "up"),
+        _Row("list.down", "down,j", "cursor_down", "down"),
+        _Row("list.page_up", "pageup", "page_up", "page up"),
+        _Row("list.page_down", "pagedown", "page_down", "page down"),
+        _Row("list.top", "g,home", "top", "top"),
+        _Row("list.bottom", "G,end", "bottom", "bottom"),
+        _Row("list.find", "slash", "screen.find", "find", "filter; !word leaves out", rank=33),
+        _Row("list.sort", "s", "screen.sort", "sort", "sort by the next column"),
+        _Row("list.reverse", "S", "screen.reverse", "reverse the order"),
+        _Row("list.back", "escape", "screen.back", "back", "range, filter, then back", rank=57),
+    ),
+    Place.RELEASES: (
+        _Row("release.open", "enter", "open", "open", rank=15),
+        _Row("release.track", "t", "track", "track", "track a release by CID", 45, _CHANGES),
+        _Row("release.demo", "D", "demo", "demo", "run the demo", rank=46),
+        _Row("release.pin", "p", "pin", "pin", "pin all of it (plan first)", 20, _CHANGES),
+        _Row("release.unpin", "u", "unpin", "unpin", "unpin (shows what, asks)", 30, _CHANGES),
+        _Row("release.platforms", "m", "platforms", "platforms", "choose platforms to pin", rank=25),
+        _Row("release.verify", "V", "verify", "verify", "verify: hash every block", 50, _CHANGES),
+        _Row("release.untrack", "T", "untrack", "untrack", "forget it, when unpinned", effect=_CHANGES),
+        _Row("release.copy", "y", "copy", "copy CID", rank=55),
+    ),
+    Place.CONTENTS: (
+        _Row("contents.mark", "space", "mark", "mark", "mark platform or project", rank=15),
+        _Row("contents.range", "v", "range", "range", "start or end a range"),
+        _Row("contents.all", "a", "all", "all", "mark all of them in view", rank=35),
+        _Row("contents.open", "enter", "open", "open", "open or close a project", rank=40),
+        _Row("contents.expand", "asterisk", "expand", "open all", "open or close all", rank=58),
+        _Row("contents.python", "plus", "python", "python", "only for these Pythons", rank=42),
+        _Row("contents.pin", "p", "pin", "pin", "pin it (plan first)", 20, _CHANGES),
+        _Row("contents.unpin", "u", "unpin", "unpin", "unpin it (asks)", 30, _CHANGES),
+        _Row("contents.verify", "V", "verify", "verify", "verify: hash every block", 56, _CHANGES),
+        _Row("contents.copy", "y", "copy", "copy line", "copy the command line", rank=50),
+    ),
+    Place.JOBS: (
+        _Row("job.cancel", "x", "cancel", "cancel", "cancel; fetched bytes stay", rank=15),
+        _Row("job.retry", "e", "retry", "retry", "try again", 20, _CHANGES),
+    ),
+    Place.DIALOG: (
+        _Row("dialog.no", "escape,n", "no", "cancel"),
+        _Row("dialog.yes", "y", "yes", "do it"),
+        _Row("dialog.previous", "left", "app.focus_previous", "previous button"),
+        _Row("dialog.next", "right", "app.focus_next", "next button"),
+    ),
+}
+
+KEYS: tuple[Key, ...] = tuple(
+    Key(place=place, **row._asdict()) for place, rows in _TABLE.items() for row in rows
+)
+"""All keys, in the order the help overlay shows them."""
+
+BY_ID = {key.id: key for key in KEYS}
+
+
+def keys_of(place: Place) -> tuple[Key, ...]:
+    """The keys of one place, in order."""
+    return tuple(key for key in KEYS if key.place is place)
+
+
+def bindings(*places: Place) -> list[BindingType]:
+    """What a widget of these places binds."""
+    return [
+        Binding(key.keys, key.action, key.words, id=key.id, priority=key.id == QUIT_NOW)
+        for place in places
+        for key in keys_of(place)
+    ]
+
+
+def changes_something(action: str) -> bool:
+    """An action of this name, without its parameters, is one of a key that changes something."""
+    return action in _CHANGING
+
+
+_CHANGING = frozenset(key.action.partition("(")[0] for key in KEYS if key.effect is Effect.CHANGES)

@@ -1,0 +1,156 @@
+"""The UI's backend on real services.
+
+Reading calls run at once; changing ones hold the data directory's lock only while they run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import humanize
+
+from ipwhl_mirror.domain.selections import Selection
+from ipwhl_mirror.services import overview, pinning, planning, releases, verifying
+from ipwhl_mirror.services.errors import DamageFound
+from ipwhl_mirror.services.holdings import holdings
+from ipwhl_mirror.tui.backend import (
+    Backend,
+    Overview,
+    PinForecast,
+    PinLine,
+    ReleaseSummary,
+    ReleaseView,
+    UnpinForecast,
+)
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.domain.selections import Selection as Chosen
+    from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.services.events import ProgressSink
+    from ipwhl_mirror.services.overview import ReleaseStatus
+    from ipwhl_mirror.services.session import Session
+
+
+class LiveBackend(Backend):
+    """Services over one session."""
+
+    def __init__(self, session: Session, *, is_demo: bool = False) -> None:
+        self._session = session
+        self._is_demo = is_demo
+
+    async def overview(self) -> Overview:
+        """See Backend."""
+        report = await overview.status(self._session)
+        return Overview(
+            now=self._session.clock(),
+            node=report.node,
+            releases=tuple(_summary(item) for item in report.releases),
+            is_demo=self._is_demo,
+        )
+
+    async def load(self, cid: Cid) -> ReleaseView:
+        """See Backend."""
+        loaded = await releases.load(self._session, str(cid))
+        shown = await overview.show_loaded(self._session, loaded, Selection.parse())
+        here = await self._session.node.whole(wheel.cid for wheel in loaded.release.wheels)
+        return ReleaseView(
+            summary=await self._summary_of(cid),
+            release=loaded.release,
+            pinned=shown.pinned,
+            here=frozenset(here | shown.pinned),
+            free_bytes=(await self._session.node.status()).free_bytes,
+        )
+
+    async def forecast_pin(self, cid: Cid, selection: Chosen) -> PinForecast:
+        """See Backend."""
+        forecast = await planning.forecast_pin(self._session, str(cid), selection)
+        return PinForecast(
+            summary=await self._summary_of(cid),
+            plan=forecast.plan,
+            free_bytes=forecast.free_bytes,
+            free_after_bytes=forecast.free_after_bytes,
+            reserve_bytes=self._session.settings.config.storage.reserve_free,
+            refusal=forecast.refusal,
+        )
+
+    async def pin(self, forecast: PinForecast, on_progress: ProgressSink) -> str:
+        """See Backend."""
+        report = await pinning.pin(
+            self._session, str(forecast.summary.cid), forecast.plan.selection, sink=on_progress
+        )
+        what = report.forecast.plan.amount
+        return (
+            f"{what.wheels} wheels, {_size(what.bytes)} pinned; {_size(report.fetched_bytes)} fetched, "
+            f"{report.read_back.blocks} blocks read back"
+        )
+
+    async def forecast_unpin(self, cid: Cid, selection: Chosen | None) -> UnpinForecast:
+        """See Backend."""
+        forecast = await planning.forecast_unpin(self._session, str(cid), selection)
+        return UnpinForecast(
+            summary=await self._summary_of(cid),
+            going=tuple(
+                PinLine(
+                    cid=line.holding.pin.cid,
+                    selection=line.holding.pin.selection or "",
+                    wheels=line.amount.wheels,
+                    bytes=line.amount.bytes,
+                )
+                for line in forecast.removal.going
+            ),
+            plan=forecast.removal.plan,
+        )
+
+    async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
+        """See Backend."""
+        removed = await pinning.unpin(self._session, [line.cid for line in forecast.going])
+        return f"{len(removed)} pin(s) removed; {_size(forecast.plan.reclaimable.bytes)} go with the next gc"
+
+    async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
+        """See Backend."""
+        report = await verifying.verify(self._session, [str(cid)], sink=on_progress)
+        if report.broken:
+            raise DamageFound(
+                f"{len(report.broken)} block(s) broken",
+                hint="ipwhl-mirror verify --repair fetches them again",
+                details=[
+                    f"{damage.block.wheel.filename if damage.block.wheel else 'index'}: "
+                    f"{damage.block.reason.value}"
+                    for damage in report.broken
+                ],
+            )
+        return f"{report.wheels} wheels, {_size(report.bytes)} whole"
+
+    async def track(self, cid: Cid, label: str | None, on_progress: ProgressSink) -> str:
+        """See Backend."""
+        loaded = await releases.track(self._session, cid, label=label, sink=on_progress)
+        return f"{len(loaded.release.wheels)} wheels of {len(loaded.release.projects)} projects"
+
+    async def untrack(self, cid: Cid) -> str:
+        """See Backend."""
+        tracked = await releases.untrack(self._session, str(cid))
+        return f"{tracked.name} is forgotten"
+
+    async def _summary_of(self, cid: Cid) -> ReleaseSummary:
+        held = holdings(self._session, await self._session.node.pins())
+        tracked = releases.resolve(self._session, str(cid))
+        return _summary(await overview.release_status(self._session, tracked, held))
+
+
+def _summary(item: ReleaseStatus) -> ReleaseSummary:
+    tracked = item.tracked
+    return ReleaseSummary(
+        cid=tracked.cid,
+        label=tracked.label,
+        tracked_at=tracked.tracked_at,
+        projects=tracked.projects,
+        wheels=tracked.wheels,
+        bytes=tracked.bytes,
+        pinned_wheels=item.pinned_wheels,
+        pinned_bytes=item.pinned_bytes,
+        platforms=item.rows,
+    )
+
+
+def _size(count: int) -> str:
+    return humanize.naturalsize(count, format="%.1f")

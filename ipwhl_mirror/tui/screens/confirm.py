@@ -1,0 +1,82 @@
+"""A question with its numbers. Cancel has the focus; what is done is exactly what the lines say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.tui import figures
+from ipwhl_mirror.tui.cells import Cell, Cut
+from ipwhl_mirror.tui.glyphs import Tone
+from ipwhl_mirror.tui.screens.dialog import Choice, Dialog
+from ipwhl_mirror.tui.widgets.lines import Line, Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+
+    from ipwhl_mirror.tui.backend import UnpinForecast
+    from ipwhl_mirror.tui.desk import Desk
+    from ipwhl_mirror.tui.jobs import Job
+
+_LISTED = 8
+
+
+class ConfirmDialog(Dialog[bool]):
+    """Gives True only when told to."""
+
+    CSS_PATH = "confirm.tcss"
+
+    def __init__(self, desk: Desk, title: str, lines: Sequence[Line], *, verb: str) -> None:
+        """`verb` is what the button says that does it."""
+        super().__init__(desk, title)
+        self.lines = tuple(lines)
+        self._verb = verb
+
+    def compose_body(self) -> ComposeResult:
+        yield Lines(self.lines, cut_mark=self.desk.glyphs.cut)
+
+    def compose_choices(self) -> ComposeResult:
+        yield Choice(self._verb, id="yes")
+        yield Choice("Cancel", id="no")
+
+    def action_yes(self) -> None:
+        self.dismiss(True)
+
+    def action_no(self) -> None:
+        self.dismiss(False)
+
+
+def unpin_lines(forecast: UnpinForecast) -> list[Line]:
+    """Which pins go, and what that frees."""
+    lines: list[Line] = [(Cell(f"{figures.plural(len(forecast.going), 'pin')} to go:"),)]
+    for pin in forecast.going[:_LISTED]:
+        lines.append(
+            (
+                Cell(f"  {safe_text(pin.selection) or 'whole release'}", Tone.HEAD, Cut.MIDDLE),
+                Cell(f"  {figures.plural(pin.wheels, 'wheel')} {figures.size(pin.bytes)}"),
+            )
+        )
+    if len(forecast.going) > _LISTED:
+        lines.append((Cell(f"  and {len(forecast.going) - _LISTED} more", Tone.MUTED),))
+    plan = forecast.plan
+    lines += [
+        (),
+        (Cell(f"{figures.size(plan.leaving.bytes):>10}", Tone.HEAD), Cell("  leave the pin set")),
+        (Cell(f"{figures.size(plan.staying.bytes):>10}", Tone.HEAD), Cell("  stay, shared with other pins")),
+        (
+            Cell(f"{figures.size(plan.reclaimable.bytes):>10}", Tone.HEAD),
+            Cell("  become reclaimable at the next GC; nothing is deleted now"),
+        ),
+    ]
+    return lines
+
+
+def quit_lines(jobs: Sequence[Job]) -> list[Line]:
+    """Which jobs quitting would cancel."""
+    lines: list[Line] = [
+        (Cell(f"  {job.number:>3} {job.state.value:<8} ", Tone.MUTED), Cell(job.title, Tone.HEAD, Cut.MIDDLE))
+        for job in jobs[:_LISTED]
+    ]
+    return [*lines, (), (Cell("They are cancelled. What was fetched stays, and pinning again resumes."),)]

@@ -1,0 +1,255 @@
+"""A backend for tests of the terminal UI: real releases in memory, no node, no clock, no network.
+
+Releases are read from the vectors or generated; plans are the domain's. `pin` and the others do at once what
+they promise, unless `hold` is called: then a job tells `script` and waits for `go_on`, so that a test, or a
+screenshot, sees it in the middle. `fail_with` makes the next changing call fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.domain.plans import PinnedPart, plan_pin, plan_unpin
+from ipwhl_mirror.domain.releases import Release, platform_rows
+from ipwhl_mirror.domain.selections import Selection
+from ipwhl_mirror.nodes.base import NodeStatus
+from ipwhl_mirror.services.events import Phase
+from ipwhl_mirror.tui.app import MirrorApp
+from ipwhl_mirror.tui.backend import (
+    Backend,
+    Overview,
+    PinForecast,
+    PinLine,
+    Progress,
+    ProgressSink,
+    ReleaseSummary,
+    ReleaseView,
+    UnpinForecast,
+)
+from ipwhl_mirror.tui.desk import Access
+from ipwhl_mirror.tui.glyphs import UNICODE, Glyphs
+from tests.simulators.releases import generated_release, read_release
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.ipld.cid import Cid
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+FREE = 212_000_000_000
+RESERVE = 50_000_000_000
+
+HALFWAY = Progress(
+    phase=Phase.FETCH,
+    done_bytes=31_200_000,
+    total_bytes=126_315_092,
+    done_wheels=12,
+    total_wheels=53,
+    rate=11_200_000.0,
+    eta_s=8.5,
+)
+STALLED = Progress(
+    phase=Phase.FETCH,
+    done_bytes=31_200_000,
+    total_bytes=126_315_092,
+    done_wheels=12,
+    total_wheels=53,
+    stalled_s=45.0,
+    note="gateway 127.0.0.1:1 is left out: no byte for 30 s",
+)
+
+
+class Broken(Exception):
+    """An error as the services have them."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        self.hint = hint
+        super().__init__(message)
+
+
+@dataclass(eq=False)
+class ScriptedBackend(Backend):
+    """See the module.
+
+    Attributes:
+        script: what a held job tells before it waits.
+        calls: changing calls in order, as `(verb, what)`.
+    """
+
+    tracked: list[tuple[str | None, Release, timedelta]] = field(default_factory=list)
+    peers: int | None = None
+    script: list[Progress] = field(default_factory=list)
+    is_demo: bool = False
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    _pins: list[tuple[Release, Selection, PinnedPart]] = field(default_factory=list)
+    _gate: asyncio.Event | None = None
+    _error: Exception | None = None
+    unreachable: Exception | None = None
+
+    def hold(self) -> None:
+        """Let the next job wait in its middle."""
+        self._gate = asyncio.Event()
+
+    def go_on(self) -> None:
+        """Let a held job finish."""
+        assert self._gate is not None
+        self._gate.set()
+
+    def fail_with(self, error: Exception) -> None:
+        """Let the next changing call fail."""
+        self._error = error
+
+    def keep(self, release: Release, selection: Selection) -> None:
+        """Pin the parts of a selection, without a job."""
+        for part in plan_pin(release, selection, here=set(), pinned=set()).parts:
+            self._pins.append(
+                (release, part.selection, PinnedPart(part.tree.cid, part.selection, part.wheels))
+            )
+
+    async def overview(self) -> Overview:
+        if self.unreachable is not None:
+            raise self.unreachable
+        return Overview(
+            now=NOW,
+            node=NodeStatus(kind="kubo", version="0.43", repo_bytes=0, free_bytes=FREE, peers=self.peers),
+            releases=tuple(self._summary(release) for _, release, _ in self.tracked),
+            is_demo=self.is_demo,
+        )
+
+    async def load(self, cid: Cid) -> ReleaseView:
+        release = self._find(cid)
+        here = frozenset(self._here())
+        pinned = frozenset(wheel.cid.digest for wheel in release.wheels) & here
+        return ReleaseView(
+            summary=self._summary(release), release=release, pinned=pinned, here=here, free_bytes=FREE
+        )
+
+    async def forecast_pin(self, cid: Cid, selection: Selection) -> PinForecast:
+        release = self._find(cid)
+        pinned = {part.cid.digest for _, _, part in self._pins}
+        plan = plan_pin(release, selection, here=self._here(), pinned=pinned)
+        after = FREE - plan.fetch.bytes
+        return PinForecast(
+            summary=self._summary(release),
+            plan=plan,
+            free_bytes=FREE,
+            free_after_bytes=after,
+            reserve_bytes=RESERVE,
+            refusal="too little room" if after < RESERVE else None,
+        )
+
+    async def pin(self, forecast: PinForecast, on_progress: ProgressSink) -> str:
+        selection = forecast.plan.selection
+        await self._work("pin", selection.cli_text(), on_progress)
+        self.keep(self._find(forecast.summary.cid), selection)
+        return f"{forecast.plan.amount.wheels} wheels pinned"
+
+    async def forecast_unpin(self, cid: Cid, selection: Selection | None) -> UnpinForecast:
+        release = self._find(cid)
+        wanted = None if selection is None else set(selection.parts())
+        going = [pin for pin in self._pins if pin[0] is release and (wanted is None or pin[1] in wanted)]
+        if not going:
+            raise Broken("no pin of these parts is this program's", hint="nothing to unpin")
+        staying = [part for _, _, part in self._pins if all(part is not gone for _, _, gone in going)]
+        lines = tuple(
+            PinLine(
+                cid=part.cid,
+                selection=chosen.cli_text(),
+                wheels=len(part.wheels),
+                bytes=sum(wheel.bytes for wheel in part.wheels),
+            )
+            for _, chosen, part in going
+        )
+        return UnpinForecast(
+            summary=self._summary(release),
+            going=lines,
+            plan=plan_unpin([part for _, _, part in going], staying),
+        )
+
+    async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
+        await self._work("unpin", " ".join(str(line.cid) for line in forecast.going), on_progress)
+        gone = {line.cid for line in forecast.going}
+        self._pins = [pin for pin in self._pins if pin[2].cid not in gone]
+        return f"{len(gone)} pins removed"
+
+    async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
+        await self._work("verify", str(cid), on_progress)
+        return "all whole"
+
+    async def track(self, cid: Cid, label: str | None, on_progress: ProgressSink) -> str:
+        await self._work("track", f"{cid} {label}", on_progress)
+        release = next(r for r in map(read_release, ("small-v0", "edge-v0")) if r.root.digest == cid.digest)
+        self.tracked.insert(0, (label, release, timedelta(0)))
+        return f"{len(release.wheels)} wheels"
+
+    async def untrack(self, cid: Cid) -> str:
+        await self._work("untrack", str(cid), lambda progress: None)
+        self.tracked = [entry for entry in self.tracked if entry[1].root != cid]
+        return "forgotten"
+
+    async def demo(self, on_progress: ProgressSink) -> Backend:
+        return ScriptedBackend([("demo", read_release("small-v0"), timedelta(0))], is_demo=True)
+
+    async def _work(self, verb: str, what: str, on_progress: ProgressSink) -> None:
+        self.calls.append((verb, what))
+        for progress in self.script:
+            on_progress(progress)
+        if self._gate is not None:
+            await self._gate.wait()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _find(self, cid: Cid) -> Release:
+        return next(release for _, release, _ in self.tracked if release.root.digest == cid.digest)
+
+    def _here(self) -> set[bytes]:
+        return {wheel.cid.digest for _, _, part in self._pins for wheel in part.wheels}
+
+    def _summary(self, release: Release) -> ReleaseSummary:
+        label, _, since = next(entry for entry in self.tracked if entry[1] is release)
+        here = self._here()
+        pinned = [wheel for wheel in release.wheels if wheel.cid.digest in here]
+        return ReleaseSummary(
+            cid=release.root,
+            label=label,
+            tracked_at=NOW - since,
+            projects=len(release.projects),
+            wheels=len(release.wheels),
+            bytes=release.bytes,
+            pinned_wheels=len(pinned),
+            pinned_bytes=sum(wheel.bytes for wheel in pinned),
+            platforms=platform_rows(release.wheels, here),
+        )
+
+
+def empty_backend() -> ScriptedBackend:
+    """Nothing is tracked."""
+    return ScriptedBackend()
+
+
+def filled_backend() -> ScriptedBackend:
+    """Three releases; one platform of the first is pinned."""
+    small, older, edge = read_release("small-v0"), read_release("small-v0-next"), read_release("edge-v0")
+    backend = ScriptedBackend(
+        [
+            ("2026.11", small, timedelta(days=3)),
+            ("2026.10", older, timedelta(days=33)),
+            ("edge", edge, timedelta(hours=5)),
+        ]
+    )
+    backend.keep(small, Selection.parse(platforms=["linux-x86_64"]))
+    return backend
+
+
+def large_backend() -> ScriptedBackend:
+    """One release of 50,000 wheels."""
+    return ScriptedBackend([("large", generated_release(), timedelta(days=1))])
+
+
+def app_on(backend: ScriptedBackend, *, access: Access = Access.FULL, glyphs: Glyphs = UNICODE) -> MirrorApp:
+    """The application, without anything that moves by itself."""
+    app = MirrorApp(backend, access=access, glyphs=glyphs)
+    app.animation_level = "none"
+    return app

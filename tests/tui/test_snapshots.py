@@ -1,0 +1,50 @@
+"""Pictures of the screens, so that a change of their looks is seen. Update: `pytest --snapshot-update`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.tui.scripted import HALFWAY, ScriptedBackend, app_on, empty_backend, filled_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.app import App
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+Compare = "Callable[..., bool]"
+
+
+def half_done() -> ScriptedBackend:
+    """A backend whose jobs stop in the middle."""
+    backend = filled_backend()
+    backend.script = [HALFWAY]
+    backend.hold()
+    return backend
+
+
+@SIZES
+@pytest.mark.parametrize(
+    ("make", "keys"),
+    [
+        pytest.param(empty_backend, (), id="empty"),
+        pytest.param(filled_backend, (), id="releases"),
+        pytest.param(filled_backend, ("enter", "down", "down", "space"), id="contents"),
+        pytest.param(filled_backend, ("enter", "a", "p"), id="plan"),
+        pytest.param(filled_backend, ("u",), id="confirm"),
+        pytest.param(filled_backend, ("t",), id="track"),
+        pytest.param(half_done, ("V", "V", "5", "end"), id="jobs"),
+        pytest.param(filled_backend, ("enter", "question_mark"), id="help"),
+    ],
+)
+def test_screen(
+    snap_compare: Callable[..., bool],
+    make: Callable[[], ScriptedBackend],
+    keys: tuple[str, ...],
+    size: tuple[int, int],
+) -> None:
+    """The screen looks as it did."""
+    app: App[None] = app_on(make())
+    assert snap_compare(app, press=keys, terminal_size=size)
