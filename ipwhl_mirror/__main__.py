@@ -9,23 +9,35 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.cli.app import cli
 
 if TYPE_CHECKING:
+    from ipwhl_mirror.services.session import Session
     from ipwhl_mirror.services.settings import Settings
 
 
 def main() -> None:
     """Run, and leave with an exit code."""
     on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    cli.main(prog_name="ipwhl-mirror", obj=_start_ui if on_terminal else None)
+    cli.main(prog_name="ipwhl-mirror", obj=_TerminalUi() if on_terminal else None)
 
 
-def _start_ui(settings: Settings) -> int:
-    from ipwhl_mirror.cli.run import known_errors
+class _TerminalUi:
+    """The application, imported when it is wanted."""
 
-    with known_errors():
-        return asyncio.run(_ui(settings))
+    def start(self, settings: Settings) -> int:
+        """Run it until it is left; gives the exit code."""
+        from ipwhl_mirror.cli.run import known_errors
+
+        with known_errors():
+            return asyncio.run(_open_and_run(settings))
+
+    async def show_demo(self, session: Session) -> int:
+        """The same on the demo's mirroring node, on the loop that runs."""
+        from ipwhl_mirror.tui.app import run_async
+        from ipwhl_mirror.tui.live import LiveBackend
+
+        return await run_async(LiveBackend(session, is_demo=True), read_only=False)
 
 
-async def _ui(settings: Settings) -> int:
+async def _open_and_run(settings: Settings) -> int:
     from ipwhl_mirror.services.recovery import recover
     from ipwhl_mirror.services.session import Session
     from ipwhl_mirror.tui.app import run_async
@@ -33,7 +45,8 @@ async def _ui(settings: Settings) -> int:
 
     async with Session.open(settings) as session:
         await recover(session)
-        return await run_async(LiveBackend(session), read_only=settings.read_only)
+        async with LiveBackend(session) as backend:
+            return await run_async(backend, read_only=settings.read_only)
 
 
 if __name__ == "__main__":

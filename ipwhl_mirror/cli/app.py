@@ -12,8 +12,6 @@ from ipwhl_mirror import __version__
 from ipwhl_mirror.cli.options import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ipwhl_mirror.cli.run import Run
     from ipwhl_mirror.services.settings import Settings
 
@@ -130,10 +128,10 @@ def cli(
 
     with known_errors():
         settings = _settings(data_dir, config, node, gateways, timeout, read_only)
-    start_ui = ctx.obj  # given by `__main__` where there is a terminal
-    ctx.obj = Run(settings=settings, timeout_s=timeout, **flags)
+    # the UI is given by `__main__` where there is a terminal
+    ctx.obj = Run(settings=settings, timeout_s=timeout, ui=ctx.obj, **flags)
     if ctx.invoked_subcommand is None:
-        _no_command(ctx, start_ui, ctx.obj)
+        _no_command(ctx, ctx.obj)
 
 
 # fmt: on
@@ -165,8 +163,8 @@ def _settings(
     )
 
 
-def _no_command(ctx: click.Context, start_ui: Callable[[Settings], int] | None, run: Run) -> None:
-    if start_ui is None:
+def _no_command(ctx: click.Context, run: Run) -> None:
+    if run.ui is None:
         click.echo(ctx.get_help())
         ctx.exit(2)
-    ctx.exit(start_ui(run.settings))
+    ctx.exit(run.ui.start(run.settings))

@@ -106,7 +106,13 @@ def _bar(run: Run) -> Iterator[ProgressSink]:
 
     console = Console(stderr=True, no_color=run.no_color or None, markup=False, highlight=False, emoji=False)
     columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=console, transient=True, refresh_per_second=8) as bar:
+    with Bar(
+        *columns,
+        console=console,
+        transient=True,
+        refresh_per_second=8,
+        redirect_stdout=sys.stdout.isatty(),  # data for a file or a pipe stays on stdout
+    ) as bar:
         task = bar.add_task("", total=None)
 
         def sink(progress: Progress) -> None:

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -28,6 +28,17 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.settings import Settings
 
 _TIMEOUT_GRACE_S = 1.0
+_RESUMES = "what was fetched stays, and the same command resumes"
+
+
+class Ui(Protocol):
+    """The terminal UI, as `__main__` hands it over: nothing here knows what it is made of."""
+
+    def start(self, settings: Settings) -> int:
+        """Run it until it is left; gives the exit code."""
+
+    async def show_demo(self, session: Session) -> int:
+        """The same on the demo's mirroring node, on the loop that runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +53,7 @@ class Run:
         yes: confirm what removes.
         no_color: no colour.
         timeout_s: bounds the waiting for the lock, and then the command; None for no bound.
+        ui: the terminal UI; None where there is no terminal.
     """
 
     settings: Settings
@@ -51,36 +63,50 @@ class Run:
     yes: bool = False
     no_color: bool = False
     timeout_s: float | None = None
+    ui: Ui | None = None
 
     def execute(self, work: Callable[[Session, ProgressSink], Awaitable[ExitCode | None]]) -> None:
         """Open a session, do the work, and leave with its exit code."""
+
+        async def in_session() -> ExitCode | None:
+            from ipwhl_mirror.cli.progress import progress_sink
+            from ipwhl_mirror.services.recovery import recover
+            from ipwhl_mirror.services.session import Session
+
+            async with Session.open(self.settings) as session:
+                for line in await recover(session):
+                    self.note(line)
+                with progress_sink(self) as sink:
+                    return await work(session, sink)
+
+        self.execute_alone(in_session)
+
+    def execute_alone(
+        self, work: Callable[[], Awaitable[ExitCode | None]], *, when_cut: str = _RESUMES
+    ) -> None:
+        """Do work that needs no session, and leave with its exit code.
+
+        Args:
+            when_cut: what is told when it is interrupted or takes too long.
+        """
         with known_errors():
             try:
-                code = asyncio.run(self._work(work))
+                code = asyncio.run(self._supervised(work))
             except (KeyboardInterrupt, asyncio.CancelledError):
-                self.note("interrupted; what was fetched stays, and the same command resumes")
+                self.note(f"interrupted; {when_cut}")
                 code = ExitCode.INTERRUPTED
             except TimeoutError:
-                self.note(f"not done after {self.timeout_s:g} s; the same command resumes")
+                self.note(f"not done after {self.timeout_s:g} s; {when_cut}")
                 code = ExitCode.TIMEOUT
         sys.exit(code or ExitCode.DONE)
 
-    async def _work(
-        self, work: Callable[[Session, ProgressSink], Awaitable[ExitCode | None]]
-    ) -> ExitCode | None:
-        from ipwhl_mirror.cli.progress import progress_sink
-        from ipwhl_mirror.services.recovery import recover
-        from ipwhl_mirror.services.session import Session
-
+    async def _supervised(self, work: Callable[[], Awaitable[ExitCode | None]]) -> ExitCode | None:
         task = asyncio.current_task()
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         limit = None if self.timeout_s is None else self.timeout_s + _TIMEOUT_GRACE_S
-        async with asyncio.timeout(limit), Session.open(self.settings) as session:
-            for line in await recover(session):
-                self.note(line)
-            with progress_sink(self) as sink:
-                return await work(session, sink)
+        async with asyncio.timeout(limit):
+            return await work()
 
     def emit(self, document: dict[str, Any], text: Callable[[], None]) -> None:
         """Write the result: the document as JSON, or what `text` prints."""

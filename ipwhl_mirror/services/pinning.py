@@ -16,7 +16,7 @@ from ipwhl_mirror.services.errors import DamageFound, NothingSelected
 from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
 from ipwhl_mirror.services.holdings import Holding, holdings, wheels_of
 from ipwhl_mirror.services.planning import forecast_loaded
-from ipwhl_mirror.services.reading_back import Reading, check_directories, check_wheels
+from ipwhl_mirror.services.reading_back import Reading, check_directories, check_other_entries, check_wheels
 from ipwhl_mirror.services.releases import load, load_tracked
 from ipwhl_mirror.services.session import PIN_PREFIX
 from ipwhl_mirror.state.database import KnownPin
@@ -121,6 +121,8 @@ class _Run:
         await check_directories(
             session, [*(cid for cid, _ in part.tree.blocks), *self.loaded.release.index_blocks], self.reading
         )
+        if part.tree.cid.digest == self.loaded.release.root.digest:
+            await check_other_entries(session, self.loaded.release, self.reading)
         await check_wheels(session, wheels, self.reading, self.sink)
         if self.reading.broken:
             raise DamageFound(

@@ -17,7 +17,7 @@ from ipwhl_mirror.services.events import Phase, Progress
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ipwhl_mirror.domain.releases import Wheel
+    from ipwhl_mirror.domain.releases import Release, Wheel
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.services.events import ProgressSink
     from ipwhl_mirror.services.session import Session
@@ -30,7 +30,7 @@ class BrokenBlock:
     """A block that is missing or damaged.
 
     Attributes:
-        wheel: the wheel it belongs to; None for a directory block.
+        wheel: the wheel it belongs to; None for a directory block or a malformed entry.
         cid: the block.
         reason: in words.
     """
@@ -72,6 +72,21 @@ async def check_directories(session: Session, cids: Iterable[Cid], reading: Read
             seen.add(error.cid.digest)
         pending = [cid for cid in pending if cid.digest not in seen]
     return len(reading.broken) == broken_before
+
+
+async def check_other_entries(session: Session, release: Release, reading: Reading) -> bool:
+    """Hash everything under a release's root: only a pin of the whole release keeps its malformed entries.
+
+    Returns:
+        Whether all blocks are as their CIDs say; True at once where there is no malformed entry.
+    """
+    whole = True
+    if release.malformed:
+        async for block in session.node.walk(release.root):
+            if block.fault is not None:
+                whole = False
+                reading.broken.append(BrokenBlock(wheel=None, cid=block.cid, reason=block.fault))
+    return whole
 
 
 async def check_wheels(

@@ -14,7 +14,13 @@ from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
 from ipwhl_mirror.services.holdings import holdings, wheels_of
-from ipwhl_mirror.services.reading_back import BrokenBlock, Reading, check_directories, check_wheels
+from ipwhl_mirror.services.reading_back import (
+    BrokenBlock,
+    Reading,
+    check_directories,
+    check_other_entries,
+    check_wheels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,6 +164,8 @@ async def _verify_release(
         wheels = await wheels_of(session, holding, loaded.release)
         tree = subset_tree(loaded.release, wheels)
         tree_is_whole = await check_directories(session, (cid for cid, _ in tree.blocks), reading)
+        if tree.cid.digest == loaded.release.root.digest:
+            tree_is_whole &= await check_other_entries(session, loaded.release, reading)
         fresh = [wheel for wheel in wheels if wheel.cid.digest not in done]
         bad = await check_wheels(session, fresh, reading, sink)
         done.update((wheel.cid.digest, wheel.cid.digest not in bad) for wheel in fresh)

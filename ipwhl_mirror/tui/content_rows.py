@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.marks import Tally
 from ipwhl_mirror.domain.platforms import ANY
 from ipwhl_mirror.domain.releases import PlatformRow, Project, Wheel
 from ipwhl_mirror.tui import figures
@@ -75,18 +76,18 @@ class ReleaseRows:
                     rows += project.wheels
             return rows
         rows = [row for row in self.platforms if wanted.passes(row.platform.lower())]
+        found: dict[str, list[Wheel]] = {}
+        wheels = self.view.release.wheels
+        for at in wanted.select(self._wheel_texts):
+            found.setdefault(wheels[at].project, []).append(wheels[at])
         for at in self._ordered(order, reverse=reverse):
             project = self.projects[at]
             if wanted.passes(project.name.lower()):
                 rows.append(project)
                 if project.name in opened:
                     rows += project.wheels
-            elif found := [
-                wheel
-                for wheel, text in zip(project.wheels, self._wheel_texts[at], strict=True)
-                if wanted.passes(text)
-            ]:
-                rows += (project, *found)
+            elif project.name in found:
+                rows += (project, *found[project.name])
         return rows
 
     def pinned_of(self, project: Project) -> int:
@@ -95,12 +96,15 @@ class ReleaseRows:
         return sum(wheel.cid.digest in pinned for wheel in project.wheels) if pinned else 0
 
     @cached_property
-    def _wheel_texts(self) -> list[list[str]]:
-        families = {tags.text: " ".join(sorted(tags.families)) for tags in self.view.release.tag_sets}
-        return [
-            [f"{wheel.filename.lower()} {families[wheel.tags.text]}" for wheel in project.wheels]
-            for project in self.projects
-        ]
+    def tally(self) -> Tally:
+        """The release, counted for marks."""
+        return Tally(self.view.release, here=self.view.here)
+
+    @cached_property
+    def _wheel_texts(self) -> list[str]:
+        release = self.view.release
+        families = {tags.text: " ".join(sorted(tags.families)) for tags in release.tag_sets}
+        return [f"{wheel.filename.lower()} {families[wheel.tags.text]}" for wheel in release.wheels]
 
     @cached_property
     def _bytes(self) -> list[int]:
@@ -182,7 +186,7 @@ def _platform_cells(row: PlatformRow, marked: Marked, glyphs: Glyphs) -> tuple[C
     look = glyphs.platform(row)
     box = BOXES[marked.platform_box(row.platform)]
     pure = " (pure Python)" if row.platform == ANY else ""
-    taken = marked.by_platform.get(row.platform, 0)
+    taken = marked.by_platform[row.platform]
     return (
         Cell(f"  {box} {safe_text(row.platform)}{pure}", Tone.HEAD, Cut.MIDDLE),
         Cell(figures.count(taken) if taken else "-", Tone.PLAIN if taken else Tone.MUTED),
@@ -203,7 +207,7 @@ def _project_cells(
     state = Cell("excluded", Tone.PART) if excluded else Cell(look.text, look.tone)
     box = BOXES[marked.project_box(row)]
     sign = glyphs.opened if is_open else glyphs.closed
-    taken = marked.by_project.get(row.name, 0)
+    taken = marked.taken_of(row)
     total = sum(wheel.bytes for wheel in row.wheels)
     here = sum(wheel.bytes for wheel in row.wheels if wheel.cid.digest in rows.view.pinned)
     return (

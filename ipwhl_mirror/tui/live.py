@@ -5,12 +5,14 @@ Reading calls run at once; changing ones hold the data directory's lock only whi
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import humanize
 
 from ipwhl_mirror.domain.selections import Selection
-from ipwhl_mirror.services import overview, pinning, planning, releases, verifying
+from ipwhl_mirror.services import demo, overview, pinning, planning, releases, verifying
+from ipwhl_mirror.services.demo_steps import Supply
 from ipwhl_mirror.services.errors import DamageFound
 from ipwhl_mirror.services.holdings import holdings
 from ipwhl_mirror.tui.backend import (
@@ -24,6 +26,8 @@ from ipwhl_mirror.tui.backend import (
 )
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from ipwhl_mirror.domain.selections import Selection as Chosen
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.services.events import ProgressSink
@@ -32,11 +36,18 @@ if TYPE_CHECKING:
 
 
 class LiveBackend(Backend):
-    """Services over one session."""
+    """Services over one session; an async context manager, whose end removes a demo that was begun."""
 
     def __init__(self, session: Session, *, is_demo: bool = False) -> None:
         self._session = session
         self._is_demo = is_demo
+        self._demo = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._demo.aclose()
 
     async def overview(self) -> Overview:
         """See Backend."""
@@ -130,6 +141,13 @@ class LiveBackend(Backend):
         """See Backend."""
         tracked = await releases.untrack(self._session, str(cid))
         return f"{tracked.name} is forgotten"
+
+    async def demo(self, on_progress: ProgressSink) -> Backend:
+        """See Backend."""
+        stage = await self._demo.enter_async_context(demo.staged(Supply.INDEX, sink=on_progress))
+        mirror = await self._demo.enter_async_context(demo.mirroring(stage))
+        await demo.track_all(mirror, stage)
+        return LiveBackend(mirror, is_demo=True)
 
     async def _summary_of(self, cid: Cid) -> ReleaseSummary:
         held = holdings(self._session, await self._session.node.pins())

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from ipwhl_mirror.domain.diffs import ProjectDiff, diff_releases
 from ipwhl_mirror.domain.errors import UnknownPlatform
 from ipwhl_mirror.domain.plans import Amount
 from ipwhl_mirror.domain.selections import Selection
+from ipwhl_mirror.ipld.dagpb import Link
 from tests.domain.made import Made, make_release
 from tests.domain.vectors import release
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.domain.releases import Release
 
 OLD = make_release(
     {
@@ -56,30 +62,23 @@ def test_a_release_does_not_differ_from_itself() -> None:
     assert (diff.added, diff.removed, diff.changed, diff.fetch) == ((), (), (), Amount())
 
 
+def one_wheel(filename: str, content: str, tsize: int) -> Release:
+    made = Made()
+    return made.read([Link(made.node([made.file(filename, tsize, content)]), "a", 1)])
+
+
 def test_a_wheel_that_was_renamed_is_changed_and_not_fetched() -> None:
     """The name differs, the content is here."""
-    made = Made()
-    old = made.read(
-        [made.project("a", {})._replace(cid=made.node([made.file("a-1-py3-none-any.whl", 5, "x")]))]
-    )
-    new = made.read(
-        [made.project("a", {})._replace(cid=made.node([made.file("a-1-py2-none-any.whl", 5, "x")]))]
-    )
-    diff = diff_releases(old, new, Selection())
+    old = one_wheel("a-1-py3-none-any.whl", "x", 5)
+    diff = diff_releases(old, one_wheel("a-1-py2-none-any.whl", "x", 5), Selection())
     assert shown(diff.changed) == [("a", 1, 1, 5)]
     assert diff.fetch == Amount()
 
 
 def test_a_wheel_with_another_content_is_changed_and_fetched() -> None:
     """The name is the same, the content is not."""
-    made = Made()
-    old = made.read(
-        [made.project("a", {})._replace(cid=made.node([made.file("a-1-py3-none-any.whl", 5, "x")]))]
-    )
-    new = made.read(
-        [made.project("a", {})._replace(cid=made.node([made.file("a-1-py3-none-any.whl", 6, "y")]))]
-    )
-    diff = diff_releases(old, new, Selection())
+    old = one_wheel("a-1-py3-none-any.whl", "x", 5)
+    diff = diff_releases(old, one_wheel("a-1-py3-none-any.whl", "y", 6), Selection())
     assert shown(diff.changed) == [("a", 1, 1, 6)]
     assert diff.fetch == Amount(1, 6)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipwhl_mirror.domain.errors import InvalidSelection
-from ipwhl_mirror.domain.marks import Box, Marks, apply_marks
+from ipwhl_mirror.domain.marks import Box, Marks, Tally
 from ipwhl_mirror.domain.plans import amount_of, plan_pin
 from ipwhl_mirror.domain.selections import Selection, select_wheels
 from tests.simulators.releases import read_release
@@ -15,7 +17,8 @@ from tests.simulators.releases import read_release
 SMALL = read_release("small-v0")
 EDGE = read_release("edge-v0")
 ALL = SMALL.families
-NOTHING = frozenset[bytes]()
+SMALL_TALLY = Tally(SMALL, here=frozenset())
+EDGE_TALLY = Tally(EDGE, here=frozenset())
 
 
 def marks(*toggled: str) -> Marks:
@@ -59,7 +62,7 @@ def test_marked_platforms_are_these_options(toggled: list[str], options: str) ->
 
 def test_no_mark_selects_nothing() -> None:
     """Without a marked platform nothing is selected, which is not the whole release."""
-    marked = apply_marks(SMALL, Marks(families=ALL), here=NOTHING)
+    marked = SMALL_TALLY.apply(Marks(families=ALL))
     assert marked.selection is None
     assert marked.wheels == ()
     assert marked.amount.wheels == 0
@@ -109,7 +112,7 @@ def test_pythons_narrow_and_bad_ones_are_refused_in_words() -> None:
 
 def test_platform_boxes_show_what_comes_along() -> None:
     """A universal2 wheel marked by one macOS puts the other's box between on and off."""
-    marked = apply_marks(SMALL, Marks(families=ALL, chosen=frozenset({"macos-arm64"})), here=NOTHING)
+    marked = SMALL_TALLY.apply(Marks(families=ALL, chosen=frozenset({"macos-arm64"})))
     assert marked.platform_box("macos-arm64") is Box.ON
     assert marked.platform_box("macos-x86_64") is Box.SOME
     assert marked.platform_box("linux-x86_64") is Box.OFF
@@ -117,17 +120,15 @@ def test_platform_boxes_show_what_comes_along() -> None:
 
 def test_project_boxes_are_on_only_with_every_wheel() -> None:
     """On with all wheels, between with some or none of them, off only when excluded."""
-    marked = apply_marks(SMALL, marks("linux-x86_64").toggle_projects(["rich"]), here=NOTHING)
-    boxes = {project.name: marked.project_box(project) for project in SMALL.projects}
-    assert boxes["six"] is Box.ON
-    assert boxes["numpy"] is Box.SOME
-    assert boxes["rich"] is Box.OFF
-    assert marked.by_project["numpy"] == 3
+    marked = SMALL_TALLY.apply(marks("linux-x86_64").toggle_projects(["rich"]))
+    boxes = {str(project.name): marked.project_box(project) for project in SMALL.projects}
+    assert (boxes["six"], boxes["numpy"], boxes["rich"]) == (Box.ON, Box.SOME, Box.OFF)
+    assert marked.taken_of(next(project for project in SMALL.projects if project.name == "numpy")) == 3
 
 
 def test_wheel_is_taken_exactly_when_selected() -> None:
     """`takes` agrees with `select_wheels` for every wheel."""
-    marked = apply_marks(EDGE, Marks(families=EDGE.families, chosen=frozenset({"macos-arm64"})), here=NOTHING)
+    marked = EDGE_TALLY.apply(Marks(families=EDGE.families, chosen=frozenset({"macos-arm64"})))
     assert marked.selection is not None
     chosen = set(select_wheels(EDGE, marked.selection))
     assert {wheel for wheel in EDGE.wheels if marked.takes(wheel)} == chosen
@@ -136,7 +137,7 @@ def test_wheel_is_taken_exactly_when_selected() -> None:
 def test_totals_are_those_of_the_plan() -> None:
     """What is marked, fetched and here are the plan's numbers."""
     here = frozenset(wheel.cid.digest for wheel in select_wheels(SMALL, Selection.parse(["linux-x86_64"])))
-    marked = apply_marks(SMALL, Marks(families=ALL, chosen=ALL - {"macos-arm64"}), here=here)
+    marked = Tally(SMALL, here=here).apply(Marks(families=ALL, chosen=ALL - {"macos-arm64"}))
     assert marked.selection is not None
     plan = plan_pin(SMALL, marked.selection, here=here, pinned=set())
     assert (marked.amount, marked.fetch, marked.shared) == (plan.amount, plan.fetch, plan.shared)
@@ -152,13 +153,14 @@ def test_totals_equal_select_wheels(toggled: list[str], excluded: frozenset[str]
     made = Marks(families=EDGE.families)
     for family in toggled:
         made = made.toggle_platforms([family])
-    marked = apply_marks(EDGE, made.toggle_projects(excluded), here=NOTHING)
+    marked = EDGE_TALLY.apply(made.toggle_projects(excluded))
     wheels = () if marked.selection is None else select_wheels(EDGE, marked.selection)
     assert marked.wheels == wheels
     assert marked.amount == amount_of(wheels)
-    for family in EDGE.families:
-        assert marked.by_platform.get(family, 0) == sum(family in wheel.tags.families for wheel in wheels)
-    for project in EDGE.projects:
-        assert marked.by_project.get(project.name, 0) == sum(
-            wheel.project == project.name for wheel in wheels
-        )
+    families = Counter(family for wheel in wheels for family in wheel.tags.families)
+    assert marked.by_platform == {family: families[family] for family in EDGE.families}
+    projects = Counter(wheel.project for wheel in wheels)
+    assert [marked.taken_of(project) for project in EDGE.projects] == [
+        projects[project.name] for project in EDGE.projects
+    ]
+    assert [wheel for wheel in EDGE.wheels if marked.takes(wheel)] == list(wheels)

@@ -231,7 +231,7 @@ def test_a_project_that_breaks_a_rule_refuses_the_release() -> None:
 # --- recognising
 
 
-@pytest.mark.parametrize("name", ["small-v0", "small-v1", "edge-v0", "edge-v1", "sharded-v0"])
+@pytest.mark.parametrize("name", ["small-v0", "small-v1", "edge-v0", "edge-v1"])
 def test_a_release_is_recognised(name: str) -> None:
     """Also one that has a malformed `.ipwhl` whose block is nowhere."""
     reader = TreeReader(vector(name).root)
@@ -253,7 +253,7 @@ def test_an_index_is_recognised(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["small-v0", "small-v1"])
 def test_blocks_of_a_subset_are_asked_for_by_official_names(name: str) -> None:
-    """The release under a subset is read in the version it was published in, and nothing is asked for twice."""
+    """The release is read in the version it was published in, and nothing is asked for twice."""
     wheels = select_wheels(release(name), Selection.parse(["linux-x86_64"], pythons=["3.11"], no_any=True))
     tree = subset_tree(release(name), wheels)
     reader = TreeReader(tree.cid)

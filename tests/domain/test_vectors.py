@@ -25,7 +25,6 @@ from tests.domain.vectors import (
     vector,
 )
 
-CHOICE_IDS = [f"{name} {' '.join(choice.args)}" for name, choice in all_choices()]
 CHOICES = pytest.mark.parametrize(
     ("name", "choice"),
     all_choices(),

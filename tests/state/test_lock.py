@@ -12,6 +12,7 @@ from ipwhl_mirror.state.errors import LockHeld
 from ipwhl_mirror.state.lock import data_dir_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 HOLD = """
@@ -36,20 +37,25 @@ async def test_a_second_holder_is_refused_with_the_first_ones_name(tmp_path: Pat
         pass
 
 
-async def test_the_lock_ends_with_a_killed_process(tmp_path: Path) -> None:
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that holds the lock of `tmp_path`."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+
+
+async def test_the_lock_ends_with_a_killed_process(
+    holder: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
     """kill -9 of the holder frees it."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert holder.stdout is not None
-    assert holder.stdin is not None
-    assert holder.stdout.readline() == b"held\n"
     with pytest.raises(LockHeld):
         async with data_dir_lock(tmp_path, "gc", wait_s=0):
             pass
     holder.kill()
     holder.wait()
-    holder.stdin.close()
-    holder.stdout.close()
     async with data_dir_lock(tmp_path, "gc", wait_s=0):
         pass

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from textual.command import CommandPalette
+from textual.widget import Widget
 from textual.widgets import Input
 
 from ipwhl_mirror.ipld.cid import Cid
@@ -17,10 +18,11 @@ from ipwhl_mirror.tui.screens.releases import ReleasesScreen
 from ipwhl_mirror.tui.screens.track import TrackDialog, read_request
 from ipwhl_mirror.tui.widgets.status_bar import StatusBar
 from tests.simulators.releases import read_release
-from tests.tui.scripted import Access, app_on, empty_backend, filled_backend
+from tests.tui.scripted import app_on, empty_backend, filled_backend
 
 if TYPE_CHECKING:
     from ipwhl_mirror.tui.app import MirrorApp
+from ipwhl_mirror.tui.desk import Access
 
 ROOT = str(read_release("small-v0").root)
 
@@ -221,6 +223,6 @@ async def test_nothing_is_wider_than_the_terminal(size: tuple[int, int]) -> None
             await pilot.press(*keys)
             await app.workers.wait_for_complete() if keys != ("1", "t") else None
             await pilot.pause()
-            for widget in app.screen.walk_children():
+            for widget in app.screen.query(Widget):
                 assert widget.region.right <= size[0], widget
                 assert widget.region.bottom <= size[1], widget

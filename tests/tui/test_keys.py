@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from ipwhl_mirror.tui.app import MirrorApp
+from ipwhl_mirror.tui.desk import Access
 from ipwhl_mirror.tui.keys import BY_ID, KEYS, Effect, Key, Place, keys_of
 from ipwhl_mirror.tui.screens.contents import ContentsScreen
 from ipwhl_mirror.tui.screens.dialog import Dialog
@@ -18,7 +19,7 @@ from ipwhl_mirror.tui.screens.releases import ReleasesScreen
 from ipwhl_mirror.tui.screens.view import View
 from ipwhl_mirror.tui.widgets.key_bar import KeyBar, active_keys, fitting
 from ipwhl_mirror.tui.widgets.row_list import RowList
-from tests.tui.scripted import Access, app_on, empty_backend, filled_backend
+from tests.tui.scripted import app_on, empty_backend, filled_backend
 
 HOMES = {
     Place.ANYWHERE: MirrorApp,

@@ -27,6 +27,10 @@ def dialog_text(app: MirrorApp) -> str:
     return "\n".join(lines.text for lines in app.screen.query(Lines))
 
 
+def states_of(app: MirrorApp) -> list[JobState]:
+    return [job.state for job in app.desk.jobs.jobs]
+
+
 async def settled(app: MirrorApp, pilot: object) -> None:
     """Wait until nothing works any more."""
     await app.workers.wait_for_complete()
@@ -112,8 +116,7 @@ async def test_jobs_show_progress_and_can_be_cancelled() -> None:
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, JobsScreen)
-        states = [job.state for job in app.desk.jobs.jobs]
-        assert states == [JobState.RUNNING, JobState.QUEUED]
+        assert states_of(app) == [JobState.RUNNING, JobState.QUEUED]
         await pilot.press("end")
         await pilot.pause()
         running = screen.rows.render_line(2).text
@@ -130,11 +133,10 @@ async def test_jobs_show_progress_and_can_be_cancelled() -> None:
         await pilot.press("x")
         await pilot.pause()
         await pilot.pause()
-        assert app.desk.jobs.jobs[0].state is JobState.CANCELLED
-        assert app.desk.jobs.jobs[1].state is JobState.RUNNING
+        assert states_of(app) == [JobState.CANCELLED, JobState.RUNNING]
         backend.go_on()
         await settled(app, pilot)
-        assert app.desk.jobs.jobs[1].state is JobState.DONE
+        assert states_of(app) == [JobState.CANCELLED, JobState.DONE]
 
 
 async def test_stalled_job_says_so_instead_of_a_time() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from textual.widget import Widget
 
 from ipwhl_mirror.tui.glyphs import ASCII
 from ipwhl_mirror.tui.screens.releases import ReleasesScreen
 from ipwhl_mirror.tui.widgets.lines import Lines
+from ipwhl_mirror.tui.widgets.row_list import RowList
 from tests.tui.scripted import Broken, app_on, empty_backend, filled_backend
 
 if TYPE_CHECKING:
@@ -159,7 +161,7 @@ async def test_ascii_terminal_gets_ascii_only() -> None:
         for keys in ((), ("u",), ("escape", "j", "p"), ("escape", "question_mark")):
             await pilot.press(*keys)
             await pilot.pause()
-            for widget in app.screen.walk_children():
-                if isinstance(widget, Lines) or widget.id == "releases":
+            for widget in app.screen.query(Widget):
+                if isinstance(widget, Lines | RowList):
                     text = "".join(widget.render_line(y).text for y in range(widget.size.height))
                     assert text.isascii(), text

@@ -28,7 +28,7 @@ from ipwhl_mirror.nodes.embedded.nodes_file import NodesFile, write_at
 from ipwhl_mirror.nodes.embedded.rows import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 MAX_PLACES = 300_000
@@ -162,9 +162,9 @@ class FileAssembly:
         """The leaves that are rebuilt from the file, by offset."""
         return sorted(self._refs, key=attrgetter("offset"))
 
-    def nodes(self) -> Iterator[tuple[bytes, bytes]]:
-        """(digest, block) of the file's blocks that are not rebuilt from it."""
-        return iter(self._nodes)
+    def nodes(self) -> Iterable[tuple[bytes, bytes]]:
+        """(digest, block) of the blocks that are not rebuilt from the file, as often as they are asked for."""
+        return self._nodes
 
     def sync(self) -> None:
         """Make the payload survive a power cut, cut off at the file's length."""

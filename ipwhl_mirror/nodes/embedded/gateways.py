@@ -1,9 +1,9 @@
 """The gateways of one run, and asking one after another.
 
-Promised: whatever one gateway does, the others are used meanwhile, the least busy first. One that fails is tried
-again later; one that lies is banned for the run, with the reason, and that is told once in `notes`. Asking
-ends: with the thing asked for, or with an error that names every gateway and its reason. Credentials in an
-address are sent to that gateway only and shown nowhere.
+Promised: whatever one gateway does, the others are used meanwhile, the least busy first. One that fails is
+tried again later; one that lies is banned for the run, with the reason, and that is told once in `notes`.
+Asking ends: with the thing asked for, or with an error that names every gateway and its reason. Credentials
+in an address are sent to that gateway only and shown nowhere.
 
 Left out: what a request looks like (`trustless.py`) and what is asked for (`fetch.py`).
 """

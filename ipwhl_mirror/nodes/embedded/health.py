@@ -1,8 +1,8 @@
 """How the gateways of one run are doing, and what each said when asked for one thing.
 
-Pure bookkeeping: a gateway that fails rests for 1, 2, 4 ... 60 seconds, or as its Retry-After says, 60 at most,
-and faults of one moment count once. What a failure means for the gateway is its `Verdict`; how often it may be
-repeated for one thing is decided here, and when asking for that thing ends. `gateways.py` acts on it.
+Pure bookkeeping: a gateway that fails rests for 1, 2, 4 ... 60 seconds, or as its Retry-After says, 60 at
+most, and faults of one moment count once. What a failure means for the gateway is its `Verdict`; how often it
+may be repeated for one thing is decided here, and when asking for that thing ends. `gateways.py` acts on it.
 """
 
 from __future__ import annotations

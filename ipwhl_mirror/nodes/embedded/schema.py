@@ -17,13 +17,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.nodes.embedded.layout import disk_errors, make_directory
 from ipwhl_mirror.nodes.errors import NodeError, NodeRefused, NoSpace, StoreDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SCHEMA_VERSION = 1
@@ -47,6 +48,12 @@ _REFUSED = frozenset(
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
+@dataclass(slots=True, eq=False)
+class _Job:
+    work: Callable[[sqlite3.Connection], None]
+    is_done: bool = False
+
+
 class Database:
     """The connections of one process to one database; safe to use from several threads.
 
@@ -60,6 +67,8 @@ class Database:
         self._writer: sqlite3.Connection | None = None
         self._writing = threading.Lock()
         self._pool = threading.Lock()
+        self._turn = threading.Lock()
+        self._jobs: list[_Job] = []
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -107,6 +116,29 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
 
+    def write_together(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Do work in a transaction that it may share with what other threads want written meanwhile.
+
+        A transaction costs three waits for the disk, however much it writes. When one of several works fails,
+        each is done again in a transaction of its own: `work` must be fit for that.
+
+        Raises: what `write` raises, and `work`.
+        """
+        job = _Job(work)
+        with self._pool:
+            self._jobs.append(job)
+        with self._turn:
+            if job.is_done:
+                return
+            with self._pool:
+                jobs, self._jobs = (self._jobs, []) if job in self._jobs else ([job], self._jobs)
+            try:
+                self._do(jobs)
+            except (NodeError, OSError):
+                if len(jobs) == 1:
+                    raise
+                self._do([job])
+
     def shrink(self) -> None:
         """Give free pages back to the disk, some megabytes at a time; leaves them where there is no room."""
         with self._writing, database_errors(self._path):
@@ -114,7 +146,7 @@ class Database:
                 return
             try:
                 while self._writer.execute("PRAGMA freelist_count").fetchone()[0]:
-                    # `execute` would stop after the first page: the pragma gives a row without columns for each.
+                    # It gives a row without columns for each page, and `execute` would end at the first.
                     self._writer.executescript("PRAGMA incremental_vacuum(1000)")
             except sqlite3.OperationalError as error:
                 if _primary(error) != sqlite3.SQLITE_FULL:
@@ -129,6 +161,13 @@ class Database:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
+
+    def _do(self, jobs: list[_Job]) -> None:
+        with self.write() as connection:
+            for job in jobs:
+                job.work(connection)
+        for job in jobs:
+            job.is_done = True
 
     def _open_reader(self) -> sqlite3.Connection:
         try:

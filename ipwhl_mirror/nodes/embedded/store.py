@@ -149,7 +149,10 @@ class Store:
     def keep_file(
         self, path: Path, cid: Cid, size: int, refs: Sequence[Ref], nodes: Iterable[tuple[bytes, bytes]]
     ) -> None:
-        """Make a file that is synced at `path` one of the store's: its name, its directory, its rows."""
+        """Make a file that is synced at `path` one of the store's: its name, its directory, its rows.
+
+        `nodes`, (digest, block) of what no ref gives, may be iterated twice.
+        """
         target = self.layout.whole(cid.digest)
         with disk_errors(target):
             if path != target:
@@ -158,8 +161,7 @@ class Store:
                 self.on_step(Step.RENAMED)
             sync_directory(target.parent)
         self.on_step(Step.DIRECTORY_SYNCED)
-        with self.database.write() as connection:
-            rows.put_file(connection, cid, size, refs, nodes)
+        self.database.write_together(lambda connection: rows.put_file(connection, cid, size, refs, nodes))
         self.on_step(Step.ROWS_COMMITTED)
 
     def discard_assembly(self, assembly: FileAssembly) -> None:

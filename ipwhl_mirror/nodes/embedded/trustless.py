@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from ipwhl_mirror.nodes.embedded.gateways import CONNECT_TIMEOUT_S
 from ipwhl_mirror.nodes.embedded.health import AttemptFailed, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.embedded.gateways import GatewayPool
@@ -51,6 +51,7 @@ class Answer:
     def __init__(self, pool: GatewayPool, response: httpx.Response) -> None:
         self._pool = pool
         self._response = response
+        self._body = self._read()
         media_type, _, parameters = response.headers.get("content-type", "").lower().partition(";")
         self.media_type = media_type.strip()
         self.is_ordered = "order=dfs" in parameters.replace(" ", "").split(";")
@@ -61,12 +62,21 @@ class Answer:
         headers = self._response.headers
         return "content-length" in headers or "transfer-encoding" in headers
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The body as it comes, in pieces of at most 64 KiB.
+    def pieces(self) -> AsyncGenerator[bytes, None]:
+        """The body as it comes, in pieces of at most 64 KiB; called again, the rest of it.
 
         Raises:
             AttemptFailed: it stalled, dripped, or was cut.
         """
+        return self._body
+
+    async def aclose(self) -> None:
+        """Drop what was not read."""
+        await self._body.aclose()
+        with suppress(httpx.HTTPError):
+            await self._response.aclose()
+
+    async def _read(self) -> AsyncGenerator[bytes, None]:
         clock, patience_s = self._pool.clock, self._pool.transfer.stall_timeout_s
         since, size = clock(), 0
         with _http_faults():
@@ -136,16 +146,13 @@ async def open_car(pool: GatewayPool, gateway: Gateway, root: Cid, start: int) -
 @asynccontextmanager
 async def _asked(pool: GatewayPool, gateway: Gateway, target: str, accept: str) -> AsyncIterator[Answer]:
     response = await _send(pool, gateway, target, accept)
-    try:
+    async with aclosing(Answer(pool, response)) as answer:
         if response.status_code != 200:
-            await Answer(pool, response).settle()
+            await answer.settle()
             raise _failure(response, accept)
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise AttemptFailed(Verdict.REFUSED, "answers compressed, although it was asked not to")
-        yield Answer(pool, response)
-    finally:
-        with suppress(httpx.HTTPError):
-            await response.aclose()
+        yield answer
 
 
 async def _send(pool: GatewayPool, gateway: Gateway, target: str, accept: str) -> httpx.Response:
@@ -170,8 +177,8 @@ async def _send(pool: GatewayPool, gateway: Gateway, target: str, accept: str) -
                 raise AttemptFailed(Verdict.UNWELL, f"did not answer in {patience_s:g} s") from error
         if not response.has_redirect_location:
             return response
-        await Answer(pool, response).settle()
-        await response.aclose()
+        async with aclosing(Answer(pool, response)) as answer:
+            await answer.settle()
         try:
             url = redirect_target(home, url, response.headers["location"])
         except ValueError as error:

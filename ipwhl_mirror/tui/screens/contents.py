@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 
 from ipwhl_mirror.domain.display import safe_text
-from ipwhl_mirror.domain.marks import Marked, Marks, apply_marks
+from ipwhl_mirror.domain.marks import Marked, Marks
 from ipwhl_mirror.domain.platforms import ANY
 from ipwhl_mirror.domain.releases import PlatformRow, PlatformState, Project, Wheel
 from ipwhl_mirror.tui import figures, messages
@@ -168,7 +168,7 @@ class ContentsScreen(View):
         self._list_rows()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("pin", "unpin", "copy") and (self.marked is None or not self.marked.wheels):
+        if action in ("pin", "unpin", "copy") and (self.marked is None or not self.marked.amount.wheels):
             return False
         return super().check_action(action, parameters)
 
@@ -206,7 +206,7 @@ class ContentsScreen(View):
         if self._source is None:
             return
         view = self._source.view
-        self.marked = apply_marks(view.release, marks, here=view.here)
+        self.marked = self._source.tally.apply(marks)
         self.totals.show(
             [
                 totals_line(self.marked, view, self.desk.glyphs.dot),
@@ -243,7 +243,7 @@ def first_marks(view: ReleaseView) -> Marks:
 
 def totals_line(marked: Marked, view: ReleaseView, dot: str) -> Line:
     """How much is marked, what of it would be fetched, what room would be left."""
-    if not marked.wheels:
+    if not marked.amount.wheels:
         toggle, every = BY_ID["contents.mark"].shown_first, BY_ID["contents.all"].shown_first
         words = "nothing is marked" if marked.selection is None else "no wheel is left by these marks"
         return (Cell(f"{words}: {toggle} marks a platform, {every} all of them", Tone.MUTED),)

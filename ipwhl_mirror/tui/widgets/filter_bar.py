@@ -45,8 +45,13 @@ class Filter:
         return not any(word in text for word in self.unwanted)
 
     def select(self, texts: Sequence[str]) -> list[int]:
-        """The positions of those that pass."""
-        return [at for at, text in enumerate(texts) if self.passes(text)]
+        """The positions of those that pass, in order."""
+        positions: Sequence[int] = range(len(texts))
+        for word in self.wanted:
+            positions = [at for at in positions if word in texts[at]]
+        for word in self.unwanted:
+            positions = [at for at in positions if word not in texts[at]]
+        return list(positions)
 
 
 class FilterBar(Input):
