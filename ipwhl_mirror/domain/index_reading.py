@@ -103,6 +103,22 @@ class IndexReader:
         self._projects: dict[bytes, DirectoryReader] = {}
         self._no_directories: dict[bytes, str] = {}
 
+    @classmethod
+    def after(cls, entries: DirectoryReader, block: bytes) -> IndexReader:
+        """Go on from a root directory that was read already.
+
+        Args:
+            entries: complete.
+            block: its top one.
+        """
+        reader = cls(entries.cid)
+        reader._top = entries
+        reader._readers = DirectoryReaders()
+        reader._read_top(block)
+        reader._links = entries.links()
+        reader._begin_projects(reader._links)
+        return reader
+
     def needed(self) -> list[Cid]:
         """The blocks to feed next; [] when there is nothing more to read."""
         return self._readers.needed()

@@ -116,7 +116,7 @@ class TreeReader:
                 raise
             failed = {self._claim: error}
         if failed and self._phase is _Phase.CLAIM:
-            self._read_release(self._cid)  # of a release, .ipwhl is not looked at
+            self._read_as_release()  # of a release, .ipwhl is not looked at
         elif failed and self._phase is _Phase.ENTRIES:
             raise failed[self._entries]
         elif failed:
@@ -161,8 +161,10 @@ class TreeReader:
             self._phase = _Phase.PARTS
             self._kind = TreeKind.SUBSET
             self._read_parts(entries)
+        elif self._kind is TreeKind.SUBSET:
+            self._read_release(self._root_of_subset())
         else:
-            self._read_release(self._root_of_subset() if self._kind is TreeKind.SUBSET else self._cid)
+            self._read_as_release()
 
     def _read_parts(self, entries: Mapping[str, Link]) -> None:
         """Read what can be new directories; one of version 0 is an official one."""
@@ -182,6 +184,10 @@ class TreeReader:
     def _read_release(self, root: Cid) -> None:
         self._phase = _Phase.RELEASE
         self._release = IndexReader(root)
+
+    def _read_as_release(self) -> None:
+        self._phase = _Phase.RELEASE
+        self._release = IndexReader.after(self._entries, self._blocks[self._cid.digest][1])
 
     def _wheels_of(self, release: Release) -> tuple[Wheel, ...]:
         """The release's wheels that the subset's names and directories choose."""

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.domain.reading import TreeReader
+from ipwhl_mirror.domain.reading import IndexReader, TreeReader
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.ipld.errors import InvalidCid
 from ipwhl_mirror.nodes.base import Reach
@@ -46,15 +46,21 @@ async def read_tree(node: Node, cid: Cid, reach: Reach, sink: ProgressSink = ign
         NodeError: a block cannot be had.
     """
     reader = TreeReader(cid)
+    await _feed(reader, node, reach, sink)
+    return reader.finish()
+
+
+async def _feed(
+    reader: TreeReader | IndexReader, node: Node, reach: Reach, sink: ProgressSink = ignore
+) -> None:
     done = 0
     while wanted := reader.needed():
         total = done + len(wanted)
-        async for block_cid, block in node.get_blocks(wanted, reach):
-            reader.feed(block_cid, block)
+        async for cid, block in node.get_blocks(wanted, reach):
+            reader.feed(cid, block)
             done += 1
             if done % 64 == 0 or done == total:
                 sink(Progress(phase=Phase.INDEX, done_wheels=done, total_wheels=total))
-    return reader.finish()
 
 
 async def track(
@@ -137,12 +143,13 @@ async def load(session: Session, rel: str) -> LoadedRelease:
 
 async def load_tracked(session: Session, tracked: TrackedRelease) -> LoadedRelease:
     """The same, of a release that was found already."""
+    reader = IndexReader(tracked.cid)
     try:
-        recognised = await read_tree(session.node, tracked.cid, Reach.LOCAL)
+        await _feed(reader, session.node, Reach.LOCAL)
     except BlockNotFound as error:
         error.hint = f"fetch its index again: ipwhl-mirror track {tracked.cid}"
         raise
-    return LoadedRelease(tracked, recognised.release)
+    return LoadedRelease(tracked, reader.finish())
 
 
 def resolve(session: Session, rel: str) -> TrackedRelease:

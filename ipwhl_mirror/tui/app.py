@@ -20,8 +20,9 @@ from textual.worker import Worker, WorkerState
 from ipwhl_mirror.tui import flows, messages, palette
 from ipwhl_mirror.tui.desk import Access, Desk
 from ipwhl_mirror.tui.glyphs import UNICODE, Glyphs, glyphs_for
-from ipwhl_mirror.tui.jobs import Failure, Job, JobQueue, JobState, Work
+from ipwhl_mirror.tui.jobs import Failure, Job, JobQueue, Work
 from ipwhl_mirror.tui.keys import Place, bindings, changes_something
+from ipwhl_mirror.tui.runner import Runner
 from ipwhl_mirror.tui.screens.contents import ContentsScreen
 from ipwhl_mirror.tui.screens.help import HelpOverlay
 from ipwhl_mirror.tui.screens.jobs import JobsScreen
@@ -37,11 +38,9 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.tui.backend import Backend, Overview, ReleaseView
 
-_ENDS = {
-    WorkerState.SUCCESS: JobState.DONE,
-    WorkerState.ERROR: JobState.FAILED,
-    WorkerState.CANCELLED: JobState.CANCELLED,
-}
+
+VIEWS = ("releases", "contents", "jobs")
+"""The full screens; each keeps its state while others are in front."""
 
 
 class MirrorApp(App[None], inherit_bindings=False):
@@ -50,12 +49,8 @@ class MirrorApp(App[None], inherit_bindings=False):
     TITLE = "ipwhl-mirror"
     CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/dialog.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.ANYWHERE)
-    DEFAULT_MODE = "releases"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "releases": "releases",
-        "contents": "contents",
-        "jobs": "jobs",
-    }
+    DEFAULT_MODE = VIEWS[0]
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {name: name for name in VIEWS}
 
     overview: reactive[Overview | None] = reactive(None)
     """The node and the releases, as last read; None before."""
@@ -73,7 +68,7 @@ class MirrorApp(App[None], inherit_bindings=False):
         super().__init__()
         self.backend = backend
         self.desk = Desk(glyphs=glyphs, access=access, jobs=JobQueue(self._job_changed))
-        self._job_of: dict[Worker[None], Job] = {}
+        self._runner = Runner(self, self.desk.jobs)
         self.install_screen(ReleasesScreen(self.desk), "releases")
         self.install_screen(ContentsScreen(self.desk), "contents")
         self.install_screen(JobsScreen(self.desk), "jobs")
@@ -88,9 +83,8 @@ class MirrorApp(App[None], inherit_bindings=False):
 
     def queue(self, title: str, work: Work) -> None:
         """Do something that changes something, after what was asked for before."""
-        job = self.desk.jobs.add(title, work)
-        worker = self.run_worker(self.desk.jobs.run(job), group="jobs", exit_on_error=False)
-        self._job_of[worker] = job
+        if self._runner.start(title, work) is None:
+            self.notify(f"{title} waits or runs already", markup=False)
 
     def action_reload(self) -> None:
         self.run_worker(self._read(), group="read", exclusive=True, exit_on_error=False)
@@ -110,6 +104,7 @@ class MirrorApp(App[None], inherit_bindings=False):
         return palette.commands(self, screen)
 
     def on_opened(self, event: messages.Opened) -> None:
+        self.get_screen("contents", ContentsScreen).expect(event.summary)
         self.run_worker(self._open(event), group="open", exclusive=True, exit_on_error=False)
         self.switch_mode("contents")
 
@@ -142,35 +137,31 @@ class MirrorApp(App[None], inherit_bindings=False):
         self.notify(event.text, title="copied", markup=False)
 
     def on_cancel_asked(self, event: messages.CancelAsked) -> None:
-        for worker, job in self._job_of.items():
-            if job is event.job:
-                worker.cancel()
-                if job.state is JobState.QUEUED:
-                    self.desk.jobs.settle(job, JobState.CANCELLED)
+        self._runner.cancel(event.job)
 
     def on_retry_asked(self, event: messages.RetryAsked) -> None:
         self.queue(event.job.title, event.job.work)
 
     def on_back_asked(self) -> None:
-        self.switch_mode("releases")
+        self.switch_mode(VIEWS[0])
 
     def on_job_changed(self) -> None:
         self.job_changes += 1
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        job = self._job_of.get(event.worker)
-        error = event.worker.error
-        if job is not None and event.state in _ENDS:
-            self.desk.jobs.settle(job, _ENDS[event.state], error)
+        job = self._runner.settle(event.worker, event.state)
+        title = "" if job is None else job.title
+        if job is not None:
             self.action_reload()
             if event.state is WorkerState.SUCCESS:
-                self.notify(job.outcome, title=job.title, markup=False)
-        if event.state is WorkerState.ERROR and error is not None:
-            failure = Failure.of(error)
-            title = "" if job is None else job.title
+                self.notify(job.outcome, title=title, markup=False)
+        if event.worker.error is not None and event.state is WorkerState.ERROR:
+            failure = Failure.of(event.worker.error)
             self.notify(failure.text, title=title, severity="error", timeout=10, markup=False)
             if event.worker.group == "read":
                 self.trouble = failure
+            elif event.worker.group == "open":
+                self.get_screen("contents", ContentsScreen).show_words(failure.words)
 
     def _flow(self, flow: Coroutine[None, None, None]) -> None:
         if isinstance(self.screen, ModalScreen):
@@ -184,8 +175,11 @@ class MirrorApp(App[None], inherit_bindings=False):
     async def _read(self) -> None:
         self.overview = await self.backend.overview()
         self.trouble = None
-        if self.opened is not None:
-            self.opened = await self.backend.load(self.opened.summary.cid)
+        if (shown := self.opened) is None:
+            return
+        is_tracked = any(summary.cid == shown.summary.cid for summary in self.overview.releases)
+        view = await self.backend.load(shown.summary.cid) if is_tracked else None
+        self.opened = view if self.opened is shown else self.opened
 
     async def _open(self, event: messages.Opened) -> None:
         self.opened = await self.backend.load(event.summary.cid)
@@ -202,4 +196,5 @@ async def run_async(backend: Backend, *, read_only: bool) -> int:
     glyphs = glyphs_for(encoding=sys.stdout.encoding or "", term=os.environ.get("TERM", ""))
     app = MirrorApp(backend, access=access, glyphs=glyphs)
     await app.run_async()
+    await app.desk.jobs.ended()
     return app.return_code or 0

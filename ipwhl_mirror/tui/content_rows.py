@@ -36,7 +36,7 @@ COLUMNS = (
     Column(title="BYTES", width=10, align=Align.RIGHT),
     Column(title="HERE", width=10, align=Align.RIGHT, rank=4),
     Column(title="STATE", width=11),
-    Column(title="CID", width=59, rank=6),
+    Column(title="FILE", width=60, rank=6),
 )
 
 BOX = range(2, 5)
@@ -217,7 +217,7 @@ def _project_cells(
         Cell(figures.claimed_size(total, known=here)),
         Cell(figures.size(here) if pinned else "-", Tone.MUTED),
         state,
-        Cell(str(row.link.cid), Tone.MUTED, Cut.MIDDLE),
+        Cell(""),
     )
 
 
@@ -234,5 +234,5 @@ def _wheel_cells(row: Wheel, rows: ReleaseRows, marked: Marked, glyphs: Glyphs) 
         Cell(figures.claimed_size(row.bytes, known=row.bytes if pinned else -1), tone),
         Cell(figures.size(row.bytes) if pinned else "-", Tone.MUTED),
         Cell(look.text, look.tone),
-        Cell(str(row.cid), Tone.MUTED, Cut.MIDDLE),
+        Cell(safe_text(row.filename), Tone.MUTED, Cut.MIDDLE),
     )

@@ -121,7 +121,7 @@ class JobQueue:
 
     def add(self, title: str, work: Work) -> Job:
         """Queue a job; it starts when `run` is driven and its turn comes."""
-        job = Job(len(self.jobs) + 1, title, work)
+        job = Job(len(self.jobs) + 1, safe_text(title), work)
         self.jobs.append(job)
         self._changed(job)
         return job
@@ -142,6 +142,11 @@ class JobQueue:
             job.move(JobState.RUNNING)
             self._changed(job)
             job.outcome = safe_text(await job.work(sink))
+
+    async def ended(self) -> None:
+        """Wait until no job runs; for the end of a run, when those that wait were cancelled."""
+        async with self._turn:
+            pass
 
     def settle(self, job: Job, state: JobState, error: BaseException | None = None) -> None:
         """Record how a job ended. One that has ended already stays as it is."""

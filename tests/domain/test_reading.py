@@ -242,6 +242,15 @@ def test_a_release_is_recognised(name: str) -> None:
     assert len(set(asked)) == len(asked)
 
 
+def test_an_ipwhl_beside_what_no_subset_has_is_not_asked_for() -> None:
+    """A directory with an entry that is no project's is a release, wherever its `.ipwhl` may be."""
+    made = Made(version=1)
+    nowhere = Link(Cid.of(b"nowhere"), INDEX, 1)
+    root = made.node([made.project("-dash", {}), nowhere, made.project("a", {WHEEL: 1})])
+    found = read_tree(root, made.blocks)
+    assert [entry.path for entry in found.release.malformed] == ["-dash", INDEX]
+
+
 @pytest.mark.parametrize("name", ["small-v0", "small-v1", "edge-v0", "sharded-v0"])
 def test_an_index_is_recognised(name: str) -> None:
     """From the index tree and the official blocks."""

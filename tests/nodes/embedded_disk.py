@@ -46,6 +46,7 @@ def flip_bit(path: Path, offset: int) -> None:
 
 def _places(connection: sqlite3.Connection, layout: Layout, cid: Cid) -> list[tuple[Path, int]]:
     rows = connection.execute(
-        "SELECT files.digest, offset FROM refs JOIN files ON files.id = file WHERE refs.digest = ?", (cid.digest,)
+        "SELECT files.digest, offset FROM refs JOIN files ON files.id = file WHERE refs.digest = ?",
+        (cid.digest,),
     ).fetchall()
     return [(layout.whole(digest), offset) for digest, offset in rows]

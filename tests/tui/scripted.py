@@ -85,11 +85,17 @@ class ScriptedBackend(Backend):
     _pins: list[tuple[Release, Selection, PinnedPart]] = field(default_factory=list)
     _gate: asyncio.Event | None = None
     _error: Exception | None = None
+    _reading: asyncio.Event | None = None
     unreachable: Exception | None = None
 
     def hold(self) -> None:
         """Let the next job wait in its middle."""
         self._gate = asyncio.Event()
+
+    def hold_reading(self) -> asyncio.Event:
+        """Let `load` wait until this event is set."""
+        self._reading = asyncio.Event()
+        return self._reading
 
     def go_on(self) -> None:
         """Let a held job finish."""
@@ -118,6 +124,8 @@ class ScriptedBackend(Backend):
         )
 
     async def load(self, cid: Cid) -> ReleaseView:
+        if self._reading is not None:
+            await self._reading.wait()
         release = self._find(cid)
         here = frozenset(self._here())
         pinned = frozenset(wheel.cid.digest for wheel in release.wheels) & here
@@ -196,7 +204,11 @@ class ScriptedBackend(Backend):
         for progress in self.script:
             on_progress(progress)
         if self._gate is not None:
-            await self._gate.wait()
+            try:
+                await self._gate.wait()
+            except asyncio.CancelledError:
+                self.calls.append(("cancelled", verb))
+                raise
         if self._error is not None:
             error, self._error = self._error, None
             raise error

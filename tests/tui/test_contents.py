@@ -231,3 +231,65 @@ async def test_pure_python_row_stands_last_among_platforms() -> None:
         platforms = [item for item in screen.rows.items if isinstance(item, PlatformRow)]
         assert platforms[-1].platform == "any"
         assert "any (pure Python)" in row(screen, "any")
+
+
+async def test_reading_a_large_index_is_said_and_the_screen_is_there_at_once() -> None:
+    """Before the index is read the screen says which one; a failure takes its place."""
+    backend = filled_backend()
+    reading = backend.hold_reading()
+    app = app_on(backend)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, ContentsScreen)
+        assert "reading the index of 2026.11" in screen.totals.text
+        reading.set()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "53 wheels" in screen.totals.text
+
+
+async def test_release_opened_during_a_refresh_stays_open() -> None:
+    """A refresh that was reading the release before does not bring it back."""
+    backend = filled_backend()
+    app = app_on(backend)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot)
+        reading = backend.hold_reading()
+        await pilot.press("r", "1", "end", "enter")
+        await pilot.pause()
+        reading.set()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert app.opened is not None
+        assert app.opened.summary.label == "edge"
+
+
+async def test_untracked_release_is_no_longer_shown() -> None:
+    """Contents of a release that is gone are gone."""
+    backend = filled_backend()
+    app = app_on(backend)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot)
+        del backend.tracked[0]
+        await pilot.press("r")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert app.opened is None
+        assert len(screen.rows.items) == 0
+        assert "no release is open" in screen.totals.text
+
+
+async def test_marks_wait_while_another_release_is_looked_at() -> None:
+    """Each release keeps its own marks for the run."""
+    app = app_on(filled_backend())
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot)
+        await pilot.press("down", "down", "space", "1")
+        await opened(app, pilot, "down")
+        assert screen.cli_line == ""
+        await pilot.press("1")
+        await opened(app, pilot, "up")
+        assert screen.cli_line == "ipwhl-mirror pin 2026.11 -p linux-x86_64 -p macos-arm64"

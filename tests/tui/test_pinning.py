@@ -226,3 +226,32 @@ async def test_progress_of_a_burst_is_one_repaint() -> None:
         await settled(app, pilot)
         assert app.desk.jobs.jobs[0].state is JobState.DONE
         assert app.job_changes - before < 10
+
+
+async def test_job_that_waits_or_runs_is_not_queued_twice() -> None:
+    """The same thing asked for again is refused in words until the first is done."""
+    backend = filled_backend()
+    backend.hold()
+    app = app_on(backend)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await pilot.pause()
+        await pilot.press("V", "V")
+        await pilot.pause()
+        assert states_of(app) == [JobState.RUNNING]
+        assert [notice.message for notice in app._notifications] == ["verify 2026.11 waits or runs already"]
+        backend.go_on()
+        await settled(app, pilot)
+
+
+async def test_leaving_ends_the_running_job_before_the_node_is_closed() -> None:
+    """When the application is gone its job is gone too, after it has cleaned up."""
+    backend = filled_backend()
+    backend.hold()
+    app = app_on(backend)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("V", "q")
+        await until_dialog(app, pilot)
+        await pilot.press("y")
+    await app.desk.jobs.ended()
+    assert backend.calls[-1] == ("cancelled", "verify")

@@ -35,7 +35,7 @@ def half_done() -> ScriptedBackend:
         pytest.param(filled_backend, ("enter", "a", "p"), id="plan"),
         pytest.param(filled_backend, ("u",), id="confirm"),
         pytest.param(filled_backend, ("t",), id="track"),
-        pytest.param(half_done, ("V", "V", "5", "end"), id="jobs"),
+        pytest.param(half_done, ("V", "down", "V", "5", "end"), id="jobs"),
         pytest.param(filled_backend, ("enter", "question_mark"), id="help"),
     ],
 )

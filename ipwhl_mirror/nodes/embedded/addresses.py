@@ -61,29 +61,37 @@ class GatewayAddress:
         """The credentials, if the address had some."""
         return httpx.BasicAuth(self.username, self.password) if self.username or self.password else None
 
-    @property
-    def proxy_pattern(self) -> str:
-        """What httpx calls this host in its table of proxies."""
-        return f"all://[{self.url.host}]" if ":" in self.url.host else f"all://{self.url.host}"
-
     def __str__(self) -> str:
         return str(self.url).rstrip("/")
 
 
+def is_loopback(url: httpx.URL) -> bool:
+    """Whether the host is this machine, as far as its name shows."""
+    address = _ip_address(url.host)
+    return _is_localhost(url.host) if address is None else address.is_loopback
+
+
 def is_inside(url: httpx.URL) -> bool:
     """Whether the host is this machine or on a private network, as far as its name shows."""
-    host = url.host.rstrip(".").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+    address = _ip_address(url.host)
+    return _is_localhost(url.host) if address is None else not address.is_global
+
+
+def _is_localhost(host: str) -> bool:
+    return f".{host.rstrip('.').lower()}".endswith(".localhost")
+
+
+def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return not ipaddress.ip_address(host).is_global
+        address = ipaddress.ip_address(host)
     except ValueError:
-        pass
-    try:
-        # What the C library reads as an address, as 127.1 and 0x7f000001.
-        return not ipaddress.ip_address(socket.inet_aton(host)).is_global
-    except (OSError, ValueError):
-        return False
+        try:
+            # What the C library reads as an address, as 127.1 and 0x7f000001.
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, ValueError):
+            return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
 
 
 def redirect_target(gateway: httpx.URL, current: httpx.URL, location: str) -> httpx.URL:

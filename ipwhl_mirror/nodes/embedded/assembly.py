@@ -163,7 +163,7 @@ class FileAssembly:
         return sorted(self._refs, key=attrgetter("offset"))
 
     def nodes(self) -> Iterable[tuple[bytes, bytes]]:
-        """(digest, block) of the blocks that are not rebuilt from the file, as often as they are asked for."""
+        """(digest, block) of what is not rebuilt from the file, as often as it is iterated."""
         return self._nodes
 
     def sync(self) -> None:
@@ -233,6 +233,10 @@ class FileAssembly:
             raise MalformedBlock(f"it holds {node.size} bytes of a file, not {wanted.length}", cid=cid)
         self._count(len(wanted.offsets) * max(1, len(node.children)), cid)
         if wanted.length is None:
+            if node.size > MAX_PLACES * MAX_BLOCK:
+                raise MalformedBlock(
+                    f"a file of {node.size} bytes, which no {MAX_PLACES} nodes hold", cid=cid
+                )
             self.size = node.size
         if node.payload is None:
             self._nodes.add(cid.digest, block)

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx
 
 from ipwhl_mirror import __version__
-from ipwhl_mirror.nodes.embedded.addresses import GatewayAddress, is_inside
-from ipwhl_mirror.nodes.embedded.health import REQUESTS_PER_GATEWAY, AttemptFailed, Gateway, Verdict
-from ipwhl_mirror.nodes.errors import NodeRefused, NoSource
+from ipwhl_mirror.nodes.embedded.addresses import GatewayAddress
+from ipwhl_mirror.nodes.embedded.health import AttemptFailed, Gateway, Verdict
+from ipwhl_mirror.nodes.embedded.transport import AiohttpTransport
+from ipwhl_mirror.nodes.errors import NodeRefused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -73,7 +74,7 @@ class GatewayPool:
         self._notes: dict[str, None] = {}
 
     async def __aenter__(self) -> Self:
-        self._client = self._given_client or _make_client(self.gateways)
+        self._client = self._given_client or _make_client()
         self._last_byte = self.clock()
         return self
 
@@ -193,17 +194,10 @@ class GatewayPool:
                 event.cancel()
 
 
-def _make_client(gateways: Sequence[Gateway]) -> httpx.AsyncClient:
-    # A mount of None is a direct connection: a proxy of the environment cannot reach our loopback.
-    direct = {gateway.address.proxy_pattern: None for gateway in gateways if is_inside(gateway.address.url)}
-    no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-    try:
-        return httpx.AsyncClient(
-            headers={"User-Agent": f"ipwhl-mirror/{__version__}", "Accept-Encoding": "identity"},
-            cookies=no_cookies,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=REQUESTS_PER_GATEWAY),
-            mounts=direct,
-        )
-    except (ImportError, ValueError) as error:
-        raise NoSource("the proxy of the environment cannot be used", hint="see HTTPS_PROXY") from error
+def _make_client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        transport=AiohttpTransport(),
+        headers={"User-Agent": f"ipwhl-mirror/{__version__}", "Accept-Encoding": "identity"},
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,
+    )

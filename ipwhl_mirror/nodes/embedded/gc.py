@@ -10,20 +10,20 @@ the next collection and a finished download to the next pin. The caller sees to 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.ipld.errors import ForbiddenBlock
 from ipwhl_mirror.nodes.base import Fault, GcPreview
 from ipwhl_mirror.nodes.embedded.graph import links_of
-from ipwhl_mirror.nodes.embedded.layout import Step, disk_errors
+from ipwhl_mirror.nodes.embedded.layout import Step, disk_errors, size_of
 from ipwhl_mirror.nodes.embedded.pins import list_pins
 from ipwhl_mirror.nodes.errors import NodeRefused, NoSpace
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from ipwhl_mirror.nodes.embedded.store import Store
 
@@ -185,7 +185,7 @@ def _gone_files(connection: sqlite3.Connection, store: Store) -> list[_GoneFile]
         " WHERE id NOT IN kept_file ORDER BY size DESC, id"
     ).fetchall()
     paths = ((file, store.layout.whole(digest), leaves) for file, digest, leaves in rows)
-    return [_GoneFile(file, path, _size(path), leaves) for file, path, leaves in paths]
+    return [_GoneFile(file, path, size_of(path), leaves) for file, path, leaves in paths]
 
 
 def _count_gone(connection: sqlite3.Connection) -> int:
@@ -203,13 +203,12 @@ def _count_gone(connection: sqlite3.Connection) -> int:
 
 
 def _leftovers(store: Store) -> Iterator[tuple[Path, int]]:
-    for entry in store.layout.unfinished():
-        yield Path(entry.path), entry.stat().st_size
+    yield from store.layout.unfinished()
     with store.database.read() as connection:
         known = {row[0] for row in connection.execute("SELECT digest FROM files").fetchall()}
-    for digest, entry in store.layout.finished():
+    for digest, path in store.layout.finished():
         if digest not in known:
-            yield Path(entry.path), entry.stat().st_size
+            yield path, size_of(path)
 
 
 def _batches(files: Sequence[_GoneFile]) -> Iterator[list[_GoneFile]]:
@@ -245,10 +244,3 @@ def _remove_files(store: Store, files: Sequence[_GoneFile]) -> None:
 def _unlink(path: Path) -> None:
     with disk_errors(path):
         path.unlink(missing_ok=True)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

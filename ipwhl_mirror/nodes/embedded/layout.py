@@ -63,6 +63,10 @@ class Layout:
         return self.directory / "node.sqlite"
 
     @property
+    def journal(self) -> Path:
+        return self.directory / "node.sqlite-journal"
+
+    @property
     def lock(self) -> Path:
         return self.directory / "lock"
 
@@ -83,26 +87,38 @@ class Layout:
         """Where its inner blocks lie while it is incomplete or under repair."""
         return self.wheels / (file_name(digest) + NODES)
 
-    def unfinished(self) -> Iterator[os.DirEntry[str]]:
-        """The entries of files that are being fetched or added, or were when the program stopped."""
-        try:
-            with os.scandir(self.wheels) as entries:
-                yield from (entry for entry in entries if entry.name.endswith((PART, NODES)))
-        except FileNotFoundError:
-            return
+    def unfinished(self) -> Iterator[tuple[Path, int]]:
+        """(path, bytes) of files that are being fetched or added, or were when the program stopped."""
+        for entry in _entries(self.wheels):
+            if entry.name.endswith((PART, NODES)):
+                path = self.wheels / entry.name
+                yield path, size_of(path)
 
-    def finished(self) -> Iterator[tuple[bytes, os.DirEntry[str]]]:
-        """(root digest, entry) of the whole files on disk, known to the database or not."""
-        if not self.wheels.is_dir():
-            return
-        for directory in sorted(self.wheels.iterdir()):
+    def finished(self) -> Iterator[tuple[bytes, Path]]:
+        """(root digest, path) of the whole files on disk, known to the database or not."""
+        for directory in _entries(self.wheels):
             if len(directory.name) != 2 or not directory.is_dir():
                 continue
-            with os.scandir(directory) as entries:
-                for entry in entries:
-                    digest = digest_of(entry.name)
-                    if digest is not None:
-                        yield digest, entry
+            for entry in _entries(self.wheels / directory.name):
+                digest = digest_of(entry.name)
+                if digest is not None:
+                    yield digest, self.wheels / directory.name / entry.name
+
+
+def size_of(path: Path) -> int:
+    """The length of a file; 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
 
 
 def file_name(digest: bytes) -> str:

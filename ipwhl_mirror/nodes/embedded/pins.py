@@ -8,7 +8,7 @@ from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.nodes.base import Pin
 
 if TYPE_CHECKING:
-    from ipwhl_mirror.nodes.embedded.schema import Database
+    from ipwhl_mirror.nodes.embedded.database import Database
 
 
 def list_pins(database: Database) -> list[Pin]:

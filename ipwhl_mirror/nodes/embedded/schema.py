@@ -1,9 +1,7 @@
-"""The embedded node's SQLite database: its schema, its connections, and what its errors mean.
+"""The tables of the embedded node's database, their version, and what SQLite's errors mean.
 
-Rollback journal with synchronous=FULL, never WAL and never mmap (SQLite before 3.51.3 can corrupt a WAL
-shared by several connections, and a reader of a WAL must be able to write). The journal is truncated and
-not deleted, which makes SQLite sync that truncation too: a committed transaction survives a power cut.
-A reader needs neither write permission nor free disk. `user_version` is the schema's version.
+`user_version` is the schema's version; a database of another program, or of a newer version of this one, is
+left alone.
 
     files(id, digest, cid, size, blocks)        whole files; digest: of the root; blocks: its leaves and nodes
     refs(file, offset, length, wrapper, digest) leaves that are rebuilt from a file
@@ -15,21 +13,19 @@ A reader needs neither write permission nor free disk. `user_version` is the sch
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.nodes.embedded.layout import disk_errors, make_directory
 from ipwhl_mirror.nodes.errors import NodeError, NodeRefused, NoSpace, StoreDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x49505748
-_BUSY_S = 60.0
+BUSY_S = 60.0
+"""How long a statement waits for another connection's lock, in seconds."""
 _SCHEMA = (
     "CREATE TABLE files (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, cid BLOB NOT NULL,"
     " size INTEGER NOT NULL, blocks INTEGER NOT NULL)",
@@ -48,176 +44,6 @@ _REFUSED = frozenset(
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    work: Callable[[sqlite3.Connection], None]
-    is_done: bool = False
-
-
-class Database:
-    """The connections of one process to one database; safe to use from several threads.
-
-    One connection writes, one transaction at a time; each thread that reads has one of a small pool. A
-    database that does not exist reads as an empty one, and is made by the first write.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._readers: list[sqlite3.Connection] = []
-        self._writer: sqlite3.Connection | None = None
-        self._writing = threading.Lock()
-        self._pool = threading.Lock()
-        self._turn = threading.Lock()
-        self._jobs: list[_Job] = []
-
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with. Fetch what a query gives at once: an open cursor blocks writers.
-
-        Raises:
-            StoreDamaged: it is no database of this program, of a newer one, or corrupt.
-            NodeRefused: it may not be read, or stays locked.
-        """
-        with database_errors(self._path):
-            with self._pool:
-                connection = self._readers.pop() if self._readers else None
-            if connection is None:
-                connection = self._open_reader()
-            try:
-                yield connection
-            except BaseException:
-                connection.close()
-                raise
-            if isinstance(connection, _NoDatabase):
-                connection.close()
-            else:
-                with self._pool:
-                    self._readers.append(connection)
-
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: durable when the block ends, rolled back when it raises.
-
-        Raises:
-            StoreDamaged: it is no database of this program, of a newer one, or corrupt.
-            NoSpace: the disk is full.
-            NodeRefused: it may not be written, or stays locked.
-        """
-        with self._writing, database_errors(self._path):
-            if self._writer is None:
-                self._writer = self._open_writer()
-            connection = self._writer
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-
-    def write_together(self, work: Callable[[sqlite3.Connection], None]) -> None:
-        """Do work in a transaction that it may share with what other threads want written meanwhile.
-
-        A transaction costs three waits for the disk, however much it writes. When one of several works fails,
-        each is done again in a transaction of its own: `work` must be fit for that.
-
-        Raises: what `write` raises, and `work`.
-        """
-        job = _Job(work)
-        with self._pool:
-            self._jobs.append(job)
-        with self._turn:
-            if job.is_done:
-                return
-            with self._pool:
-                jobs, self._jobs = (self._jobs, []) if job in self._jobs else ([job], self._jobs)
-            try:
-                self._do(jobs)
-            except (NodeError, OSError):
-                if len(jobs) == 1:
-                    raise
-                self._do([job])
-
-    def shrink(self) -> None:
-        """Give free pages back to the disk, some megabytes at a time; leaves them where there is no room."""
-        with self._writing, database_errors(self._path):
-            if self._writer is None:
-                return
-            try:
-                while self._writer.execute("PRAGMA freelist_count").fetchone()[0]:
-                    # It gives a row without columns for each page, and `execute` would end at the first.
-                    self._writer.executescript("PRAGMA incremental_vacuum(1000)")
-            except sqlite3.OperationalError as error:
-                if _primary(error) != sqlite3.SQLITE_FULL:
-                    raise
-
-    def close(self) -> None:
-        """Close every connection that is not in use. Safe to call twice."""
-        with self._writing, self._pool:
-            for connection in self._readers:
-                connection.close()
-            self._readers.clear()
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-
-    def _do(self, jobs: list[_Job]) -> None:
-        with self.write() as connection:
-            for job in jobs:
-                job.work(connection)
-        for job in jobs:
-            job.is_done = True
-
-    def _open_reader(self) -> sqlite3.Connection:
-        try:
-            if not self._path.exists():
-                return _placeholder()
-        except PermissionError as error:
-            raise NodeRefused(f"cannot read {self._path}", hint="run as a user who may read it") from error
-        try:
-            connection = self._connect("rw")
-        except sqlite3.OperationalError:
-            connection = self._connect("ro")
-        if not _check_version(connection, self._path):
-            connection.close()
-            return _placeholder()
-        return connection
-
-    def _open_writer(self) -> sqlite3.Connection:
-        with disk_errors(self._path):
-            make_directory(self._path.parent)
-        connection = self._connect("rwc")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA cache_size = -16000")
-        # Spilling would take the exclusive lock in the middle of a transaction and shut readers out.
-        connection.execute("PRAGMA cache_spill = OFF")
-        connection.execute("BEGIN IMMEDIATE")
-        if not _check_version(connection, self._path):
-            _create(connection)
-        connection.execute("COMMIT")
-        return connection
-
-    def _connect(self, mode: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{self._path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            timeout=_BUSY_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            connection.execute("PRAGMA mmap_size = 0")
-            connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute("PRAGMA user_version").fetchone()
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-
 @contextmanager
 def database_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into this layer's; others pass."""
@@ -228,14 +54,14 @@ def database_errors(path: Path) -> Iterator[None]:
 
 
 def _translate(error: sqlite3.Error, path: Path) -> NodeError:
-    code = _primary(error)
+    code = primary_code(error)
     if code == sqlite3.SQLITE_FULL:
         return NoSpace(
             f"no space left to write {path}", hint="free some disk space, then run the command again"
         )
     if code in _BUSY:
         return NodeRefused(
-            f"{path} stayed locked for {_BUSY_S:.0f} seconds", hint="wait for the other program that uses it"
+            f"{path} stayed locked for {BUSY_S:.0f} seconds", hint="wait for the other program that uses it"
         )
     if code in _REFUSED:
         return NodeRefused(
@@ -251,13 +77,18 @@ def _translate(error: sqlite3.Error, path: Path) -> NodeError:
     )
 
 
-def _primary(error: sqlite3.Error) -> int | None:
+def primary_code(error: sqlite3.Error) -> int | None:
+    """SQLite's result code without its extension; None for an error of the module itself."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> bool:
-    """True when the tables are there, False when nothing was ever written."""
+def check_version(connection: sqlite3.Connection, path: Path) -> bool:
+    """True when the tables are there, False when nothing was ever written.
+
+    Raises:
+        StoreDamaged: it is another program's, or a newer version wrote it.
+    """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if version == 0 and application == 0:
@@ -274,20 +105,22 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> bool:
     return True
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def create(connection: sqlite3.Connection) -> None:
+    """Make the tables, in the transaction the connection is in."""
     for statement in _SCHEMA:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-class _NoDatabase(sqlite3.Connection):
+class NoDatabase(sqlite3.Connection):
     """Answers for a database that does not exist: empty tables, in memory."""
 
 
-def _placeholder() -> sqlite3.Connection:
+def placeholder() -> NoDatabase:
+    """A connection that answers for a database that does not exist."""
     connection = sqlite3.connect(
-        ":memory:", isolation_level=None, check_same_thread=False, factory=_NoDatabase
+        ":memory:", isolation_level=None, check_same_thread=False, factory=NoDatabase
     )
-    _create(connection)
+    create(connection)
     return connection

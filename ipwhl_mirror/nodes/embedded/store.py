@@ -20,9 +20,16 @@ from ipwhl_mirror.ipld.files import leaf_block
 from ipwhl_mirror.nodes.base import Fault
 from ipwhl_mirror.nodes.embedded import rows
 from ipwhl_mirror.nodes.embedded.assembly import FileAssembly
-from ipwhl_mirror.nodes.embedded.layout import Layout, Step, disk_errors, make_directory, sync_directory
+from ipwhl_mirror.nodes.embedded.database import Database
+from ipwhl_mirror.nodes.embedded.layout import (
+    Layout,
+    Step,
+    disk_errors,
+    make_directory,
+    size_of,
+    sync_directory,
+)
 from ipwhl_mirror.nodes.embedded.locks import Holding, try_lock
-from ipwhl_mirror.nodes.embedded.schema import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -97,33 +104,34 @@ class Store:
     def open_assembly(self, root: Cid) -> FileAssembly | None:
         """Begin or go on with putting a file together; None while it changes hands: ask `file`, try again.
 
-        A file that has a row is mended in place, and its good leaves are not written again.
+        A file of the right length is mended in place, and its good leaves are not written again. One that is
+        too short, too long or gone becomes a `.part` first, so that nobody takes it for whole meanwhile.
 
         Raises:
             MalformedBlock: what is here is no file DAG; nothing of it stays but the blocks kept as such.
             NoSpace, NodeRefused: the disk refuses.
         """
         part, whole = self.layout.part(root.digest), self.layout.whole(root.digest)
-        has_row = self._has_row(root)
+        file = self._row(root)
+        in_place = file is not None and file.is_intact
         with disk_errors(part):
             make_directory(whole.parent)
-            is_renamed = not has_row and whole.exists()
-            path = whole if has_row or is_renamed else part
-            descriptor = _claim(path, os.O_RDWR if is_renamed else os.O_RDWR | os.O_CREAT)
+            is_named = whole.exists()
+            descriptor = _claim(whole, os.O_RDWR) if is_named else _claim(part, os.O_RDWR | os.O_CREAT)
         if descriptor is None:
             return None
         try:
-            if self._has_row(root) != has_row:
+            file = self._row(root)
+            if (file is not None and file.is_intact) != in_place:
                 os.close(descriptor)
                 return None
-            if is_renamed:
+            if is_named and not in_place:
                 with disk_errors(part):
                     whole.rename(part)
         except BaseException:
             os.close(descriptor)
             raise
-        path = whole if has_row else part
-        nodes = self.layout.nodes(root.digest)
+        path, nodes = whole if in_place else part, self.layout.nodes(root.digest)
         try:
             return FileAssembly(root, path, nodes, descriptor=descriptor, lookup=self.find_block)
         except MalformedBlock:
@@ -173,16 +181,15 @@ class Store:
         """What the store takes on disk."""
         with self.database.read() as connection:
             total: int = connection.execute("SELECT coalesce(sum(size), 0) FROM files").fetchone()[0]
-        total += sum(entry.stat().st_size for entry in self.layout.unfinished())
-        journal = self.layout.database.with_name(self.layout.database.name + "-journal")
-        return total + sum(path.stat().st_size for path in (self.layout.database, journal) if path.exists())
+        total += sum(size for _, size in self.layout.unfinished())
+        return total + size_of(self.layout.database) + size_of(self.layout.journal)
 
-    def _has_row(self, root: Cid) -> bool:
+    def _row(self, root: Cid) -> WholeFile | None:
         with self.database.read() as connection:
             file = rows.find_file(connection, self.layout, root.digest)
         if file is not None and file.cid.codec != root.codec:
             raise MalformedBlock("its bytes are kept as another file", cid=root)
-        return file is not None
+        return file
 
     def _discard(self, root: Cid, path: Path) -> None:
         part = self.layout.part(root.digest)

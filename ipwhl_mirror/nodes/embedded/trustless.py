@@ -63,7 +63,7 @@ class Answer:
         return "content-length" in headers or "transfer-encoding" in headers
 
     def pieces(self) -> AsyncGenerator[bytes, None]:
-        """The body as it comes, in pieces of at most 64 KiB; called again, the rest of it.
+        """The body in pieces as it comes; called again, the rest of it.
 
         Raises:
             AttemptFailed: it stalled, dripped, or was cut.

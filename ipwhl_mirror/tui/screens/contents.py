@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from ipwhl_mirror.tui.backend import ReleaseView
+    from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.tui.backend import ReleaseSummary, ReleaseView
     from ipwhl_mirror.tui.desk import Desk
 
 
@@ -53,6 +54,8 @@ class ContentsScreen(View):
         super().__init__(desk)
         self._source: ReleaseRows | None = None
         self.marked: Marked | None = None
+        self._expected: ReleaseSummary | None = None
+        self._marks_of: dict[Cid, Marks] = {}
         self._opened: set[str] = set()
         self._filter = Filter()
         self._order = Order.NAME
@@ -80,21 +83,41 @@ class ContentsScreen(View):
         return f"ipwhl-mirror pin {safe_text(self._source.view.summary.name)} {options}".rstrip()
 
     def show_release(self, view: ReleaseView | None) -> None:
-        """Show a release; marks, open projects and cursor stay when it is the one shown already."""
+        """Show a release with its marks; open projects and cursor stay when it is the one shown already."""
         if view is None:
-            self.status_bar.show_crumbs(["Releases", "Contents"])
+            if self._expected is None:
+                self._close("no release is open; open one on the first screen")
             return
-        before = self._source
+        self._expected = None
+        is_other = self._source is None or self._source.view.release.root != view.release.root
         self._source = ReleaseRows(view)
         self.status_bar.show_crumbs(["Releases", safe_text(view.summary.name), "Contents"])
-        if self.marked is None or before is None or before.view.release.root != view.release.root:
+        if is_other:
             self._opened.clear()
             self.filter_bar.clear_words()
             self.rows.move_to(0)
-            self._mark(first_marks(view))
-        else:
-            self._mark(self.marked.marks)
+        self._mark(first_marks(view))
         self._list_rows()
+
+    def expect(self, summary: ReleaseSummary) -> None:
+        """Say that a release is being read, unless it is the one shown."""
+        if self._source is None or self._source.view.summary.cid != summary.cid:
+            self._expected = summary
+            self._close(f"reading the index of {safe_text(summary.name)}")
+            self.status_bar.show_crumbs(["Releases", safe_text(summary.name), "Contents"])
+
+    def show_words(self, words: str) -> None:
+        """Say something in the place of the totals; safe text."""
+        self.totals.show([(Cell(words, Tone.MUTED),), ()])
+
+    def _close(self, words: str) -> None:
+        self._source = None
+        self.marked = None
+        self._list_rows()
+        self.details.show([(), ()])
+        self.show_words(words)
+        self.status_bar.show_crumbs(["Releases", "Contents"])
+        self.refresh_bindings()
 
     def narrow(self, wanted: Filter) -> None:
         self._filter = wanted
@@ -207,6 +230,7 @@ class ContentsScreen(View):
             return
         view = self._source.view
         self.marked = self._source.tally.apply(marks)
+        self._marks_of[view.release.root] = marks
         self.totals.show(
             [
                 totals_line(self.marked, view, self.desk.glyphs.dot),
@@ -216,7 +240,9 @@ class ContentsScreen(View):
         self.refresh_bindings()
 
     def _list_rows(self) -> None:
-        if self._source is not None:
+        if self._source is None:
+            self.rows.show(())
+        else:
             self.rows.show(self._source.rows(self._opened, self._filter, self._order, reverse=self._reverse))
             glyphs = self.desk.glyphs
             self.rows.mark_sorted(

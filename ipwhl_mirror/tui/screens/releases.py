@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.platforms import ANY
 from ipwhl_mirror.domain.releases import PlatformRow, PlatformState
 from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.tui import figures, messages
@@ -57,7 +58,7 @@ def release_look(summary: ReleaseSummary, glyphs: Glyphs) -> Look:
 
 def platforms_here(rows: Sequence[PlatformRow], glyphs: Glyphs) -> str:
     """Pinned platforms by name, then those partly here; `any` last, `-` for none."""
-    ordered = sorted(rows, key=lambda row: row.platform == "any")
+    ordered = sorted(rows, key=lambda row: row.platform == ANY)
     pinned = [safe_text(row.platform) for row in ordered if row.state is PlatformState.PINNED]
     partial = [
         f"{glyphs.partial} {safe_text(row.platform)}" for row in ordered if row.state is PlatformState.PARTIAL
@@ -247,7 +248,7 @@ def details(summary: ReleaseSummary, glyphs: Glyphs) -> list[Line]:
         ),
         (Cell(str(summary.cid), Tone.MUTED, Cut.MIDDLE),),
     ]
-    for row in summary.platforms:
+    for row in sorted(summary.platforms, key=lambda row: row.platform == ANY):
         look = glyphs.platform(row)
         lines.append(
             (

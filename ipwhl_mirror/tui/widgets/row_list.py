@@ -19,6 +19,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBarRender
 from textual.strip import Strip
 
 from ipwhl_mirror.tui.cells import TONE_CLASSES, Cell, fit, strip_of, tone_style
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
 ItemT = TypeVar("ItemT")
+
+
+class _AsciiScrollBar(ScrollBarRender):
+    """Moves by whole cells."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class RowList(ScrollView, Generic[ItemT], can_focus=True):
@@ -169,6 +176,10 @@ class RowList(ScrollView, Generic[ItemT], can_focus=True):
     def redraw(self) -> None:
         """Draw again: what `draw` gives has changed."""
         self.refresh()
+
+    def on_mount(self) -> None:
+        if self._cut_mark.isascii():
+            self.vertical_scrollbar.renderer = _AsciiScrollBar  # type: ignore[misc]
 
     def validate_cursor(self, row: int) -> int:
         return max(0, min(row, len(self._items) - 1))

@@ -1,0 +1,148 @@
+"""What every node promises of pins and of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipwhl_mirror.nodes.base import Pin, PinProgress, Reach, Transfer
+from ipwhl_mirror.nodes.errors import NodeRefused, NoSource, PinFailed
+from tests.nodes.world import below, blocks_of, read, walked
+from tests.simulators.dags import BIG, Dag, make_release
+
+if TYPE_CHECKING:
+    from tests.nodes.world import World
+
+
+class PinContract:
+    """Pins, and the node as such."""
+
+    async def test_a_pin_has_everything_and_a_name(self, world: World, dag: Dag) -> None:
+        """Afterwards it is in `pins`, and every block is good."""
+        world.offer(dag.by_digest())
+        await world.node.pin(dag.root, "a name")
+        assert await world.node.pins() == [Pin(dag.root, "a name")]
+        world.cut_off()
+        blocks = await walked(world.node, dag.root)
+        assert {(block.cid, block.size, block.fault) for block in blocks} == {
+            (cid, len(block), None) for cid, block in dag.blocks.items()
+        }
+        for cid, data in dag.files.values():
+            assert await read(world.node, cid) == data
+
+    async def test_pinning_again_changes_nothing(self, world: World, dag: Dag) -> None:
+        """The name stays; nothing is fetched, not even what is missing."""
+        world.offer(dag.by_digest())
+        await world.node.pin(dag.root, "first")
+        world.cut_off()
+        await world.lose(dag.root)
+        await world.node.pin(dag.root, "second")
+        assert await world.node.pins() == [Pin(dag.root, "first")]
+
+    async def test_a_failed_pin_is_no_pin_and_resumes(self, world: World, dag: Dag) -> None:
+        """PinFailed lists the parts; the others were fetched, and are not fetched again."""
+        lost, _ = dag.files[BIG]
+        world.offer({digest: block for digest, block in dag.by_digest().items() if digest != lost.digest})
+        with pytest.raises(PinFailed) as caught:
+            await world.node.pin(dag.root, "x")
+        assert [cid for cid, _ in caught.value.failed] == [lost]
+        assert all(reason for _, reason in caught.value.failed)
+        assert await world.node.pins() == []
+        for cid in dag.blocks:
+            if cid not in (lost,) and cid.digest not in below(dag, lost):
+                world.withdraw(cid)
+        world.offer({lost.digest: dag.blocks[lost]})
+        await world.node.pin(dag.root, "x")
+        assert await world.node.pins() == [Pin(dag.root, "x")]
+
+    async def test_a_cancelled_pin_is_no_pin_and_resumes(self, world: World, dag: Dag) -> None:
+        """What was fetched before the cancel is used by the next call."""
+        world.offer(dag.by_digest())
+        await blocks_of(world.node.get_blocks([dag.root], Reach.NETWORK))
+        world.hold()
+        pinning = asyncio.create_task(world.node.pin(dag.root, "x"))
+        await world.held()
+        pinning.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await pinning
+        assert await world.node.pins() == []
+        world.withdraw(dag.root)
+        world.release()
+        await world.node.pin(dag.root, "x")
+        assert await world.node.pins() == [Pin(dag.root, "x")]
+
+    async def test_pinning_without_a_network_has_no_source(self, world: World, dag: Dag) -> None:
+        """NoSource says how to name a gateway."""
+        world.cut_off()
+        with pytest.raises(NoSource) as caught:
+            await world.node.pin(dag.root, "x")
+        assert "--gateway" in (caught.value.hint or "")
+        assert await world.node.pins() == []
+
+    async def test_what_is_here_is_pinned_without_a_network(self, world: World, dag: Dag) -> None:
+        """A DAG whose blocks are all here needs no source."""
+        world.cut_off()
+        await world.node.put_blocks(dag.blocks.items())
+        await world.node.pin(dag.root, "x")
+        assert await world.node.pins() == [Pin(dag.root, "x")]
+
+    async def test_progress_ends_with_all_blocks_and_files(self, world: World, dag: Dag) -> None:
+        """Numbers only grow; the last ones are those of the DAG."""
+        world.offer(dag.by_digest())
+        seen: list[PinProgress] = []
+        await world.node.pin(dag.root, "x", on_progress=seen.append)
+        assert seen[-1].blocks == len(dag.blocks)
+        assert seen[-1].items == len(dag.files)
+        assert seen[-1].bytes >= sum(len(data) for _, data in dag.files.values())
+        for name in ("blocks", "bytes", "items"):
+            numbers = [getattr(progress, name) for progress in seen]
+            assert numbers == sorted(numbers)
+
+    async def test_a_byte_budget_is_kept(self, world: World, dag: Dag) -> None:
+        """More than it is refused, and not pinned; what came stays."""
+        world.offer(dag.by_digest())
+        with pytest.raises(NodeRefused, match="budget of 300000 bytes"):
+            await world.node.pin(dag.root, "x", transfer=Transfer(byte_budget=300_000))
+        assert await world.node.pins() == []
+        await world.node.pin(dag.root, "x", transfer=Transfer(byte_budget=1_000_000))
+        assert await world.node.pins() == [Pin(dag.root, "x")]
+
+    async def test_unpin_deletes_nothing(self, world: World, dag: Dag) -> None:
+        """The blocks stay until a collection; without a pin it has no effect."""
+        world.offer(dag.by_digest())
+        await world.node.unpin(dag.root)
+        await world.node.pin(dag.root, "x")
+        await world.node.unpin(dag.root)
+        assert await world.node.pins() == []
+        assert not [block for block in await walked(world.node, dag.root) if block.fault]
+
+    async def test_pins_are_sorted(self, world: World) -> None:
+        """All of them, by CID."""
+        trees = [make_release({f"p{i}/p{i}-1-py3-none-any.whl": b"%d" % i}) for i in range(5)]
+        for dag in trees:
+            world.offer(dag.by_digest())
+            await world.node.pin(dag.root, "x")
+        assert list(await world.node.pins()) == sorted(Pin(dag.root, "x") for dag in trees)
+
+    async def test_status_says_what_it_is_and_how_full(self, world: World, dag: Dag) -> None:
+        """It grows with what is stored."""
+        before = await world.node.status()
+        assert before.kind in ("embedded", "kubo")
+        assert before.version
+        assert before.free_bytes > 0
+        world.offer(dag.by_digest())
+        await world.node.pin(dag.root, "x")
+        assert (await world.node.status()).repo_bytes >= before.repo_bytes + 900_000
+
+    async def test_the_gateway_is_an_address_or_none(self, world: World) -> None:
+        """Without a slash at its end."""
+        gateway = await world.node.gateway()
+        assert gateway is None or not gateway.url.endswith("/")
+
+    async def test_a_node_is_closed_twice(self, world: World) -> None:
+        """The second time does nothing."""
+        await world.node.pins()
+        await world.node.aclose()
+        await world.node.aclose()
