@@ -34,7 +34,8 @@ class _TerminalUi:
         from ipwhl_mirror.tui.app import run_async
         from ipwhl_mirror.tui.live import LiveBackend
 
-        return await run_async(LiveBackend(session, is_demo=True), read_only=False)
+        async with LiveBackend(session, is_demo=True) as backend:
+            return await run_async(backend, read_only=False)
 
 
 async def _open_and_run(settings: Settings) -> int:

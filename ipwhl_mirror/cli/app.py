@@ -105,7 +105,7 @@ class _LazyGroup(click.Group):
 @click.option("--yes", is_flag=True, envvar="IPWHL_MIRROR_YES", help="Confirm what removes something.")
 @click.option("--no-color", is_flag=True, envvar="IPWHL_MIRROR_NO_COLOR", help="No colour.")
 @click.option("--timeout", type=click.FloatRange(min=0), envvar="IPWHL_MIRROR_TIMEOUT", metavar="S",
-              help="Seconds to wait for another run's lock, and for the command.")
+              help="Seconds for another run's lock, and for the command; 0: do not wait for a lock.")
 @click.option("--read-only", is_flag=True, envvar="IPWHL_MIRROR_READ_ONLY", help="Refuse every change.")
 @click.version_option(__version__, prog_name="ipwhl-mirror")
 @click.pass_context

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.session import Session
     from ipwhl_mirror.services.settings import Settings
 
-_TIMEOUT_GRACE_S = 1.0
+_TIMEOUT_GRACE_S = 2.0
+"""So that waiting for a lock ends first, with its own words."""
 _RESUMES = "what was fetched stays, and the same command resumes"
 
 
@@ -52,7 +53,8 @@ class Run:
         quiet: no progress, no notes.
         yes: confirm what removes.
         no_color: no colour.
-        timeout_s: bounds the waiting for the lock, and then the command; None for no bound.
+        timeout_s: bounds the waiting for the lock, and the command; 0 waits for no lock and bounds nothing
+            else; None for no bound.
         ui: the terminal UI; None where there is no terminal.
     """
 
@@ -104,7 +106,7 @@ class Run:
         task = asyncio.current_task()
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        limit = None if self.timeout_s is None else self.timeout_s + _TIMEOUT_GRACE_S
+        limit = self.timeout_s + _TIMEOUT_GRACE_S if self.timeout_s else None
         async with asyncio.timeout(limit):
             return await work()
 

@@ -17,6 +17,7 @@ from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.worker import Worker, WorkerState
 
+from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.tui import flows, messages, palette
 from ipwhl_mirror.tui.desk import Access, Desk
 from ipwhl_mirror.tui.glyphs import UNICODE, Glyphs, glyphs_for
@@ -69,9 +70,8 @@ class MirrorApp(App[None], inherit_bindings=False):
         self.backend = backend
         self.desk = Desk(glyphs=glyphs, access=access, jobs=JobQueue(self._job_changed))
         self._runner = Runner(self, self.desk.jobs)
-        self.install_screen(ReleasesScreen(self.desk), "releases")
-        self.install_screen(ContentsScreen(self.desk), "contents")
-        self.install_screen(JobsScreen(self.desk), "jobs")
+        for name, view in zip(VIEWS, (ReleasesScreen, ContentsScreen, JobsScreen), strict=True):
+            self.install_screen(view(self.desk), name)
 
     def on_mount(self) -> None:
         self.action_reload()
@@ -83,8 +83,8 @@ class MirrorApp(App[None], inherit_bindings=False):
 
     def queue(self, title: str, work: Work) -> None:
         """Do something that changes something, after what was asked for before."""
-        if self._runner.start(title, work) is None:
-            self.notify(f"{title} waits or runs already", markup=False)
+        words = self._runner.start(title, work)
+        self.notify(words, title=safe_text(title), timeout=3, markup=False)
 
     def action_reload(self) -> None:
         self.run_worker(self._read(), group="read", exclusive=True, exit_on_error=False)

@@ -89,6 +89,13 @@ class Job:
     outcome: str = ""
     failure: Failure | None = None
 
+    @property
+    def percent(self) -> int | None:
+        """How far it is by bytes, rounded down; None when the total is not known."""
+        if self.progress is None or not self.progress.total_bytes:
+            return None
+        return min(self.progress.done_bytes * 100 // self.progress.total_bytes, 100)
+
     def move(self, state: JobState) -> None:
         """Change state along `MOVES`.
 

@@ -144,6 +144,8 @@ class LiveBackend(Backend):
 
     async def demo(self, on_progress: ProgressSink) -> Backend:
         """See Backend."""
+        if self._is_demo:
+            return self
         stage = await self._demo.enter_async_context(demo.staged(Supply.INDEX, sink=on_progress))
         mirror = await self._demo.enter_async_context(demo.mirroring(stage))
         await demo.track_all(mirror, stage)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.worker import Worker, WorkerState
 
 from ipwhl_mirror.tui.jobs import Job, JobQueue, JobState, Work
+from ipwhl_mirror.tui.keys import BY_ID
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -26,14 +27,14 @@ class Runner:
         self._jobs = jobs
         self._job_of: dict[Worker[None], Job] = {}
 
-    def start(self, title: str, work: Work) -> Job | None:
-        """Do something after what was asked for before; None when a job of this title waits or runs."""
+    def start(self, title: str, work: Work) -> str:
+        """Do something after what was asked for before, once; gives words for the one who asked."""
         if any(job.title == title for job in self._jobs.open):
-            return None
+            return "waits or runs already"
         job = self._jobs.add(title, work)
         worker = self._app.run_worker(self._jobs.run(job), group="jobs", exit_on_error=False)
         self._job_of[worker] = job
-        return job
+        return f"queued; {BY_ID['view.jobs'].shown} shows the jobs"
 
     def cancel(self, job: Job) -> None:
         """End a job; one that waits ends at once and has done nothing."""

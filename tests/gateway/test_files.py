@@ -8,12 +8,15 @@ from urllib.parse import quote
 import pytest
 
 from ipwhl_mirror.ipld.files import parse_file_node
-from tests.gateway.conftest import BIG, BIG_SIZE, SIX
+from tests.gateway.conftest import BIG, BIG_SIZE, SIX, serving
+from tests.gateway.local_node import Shelf
 from tests.simulators.vectors import content
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from ipwhl_mirror.ipld.cid import Cid
     from tests.gateway.conftest import Site
 
 CONTENT = content(BIG_SIZE)
@@ -149,6 +152,25 @@ async def test_wheel_that_lacks_a_block_further_on_is_broken_off(site: Site) -> 
     assert (answer.status, answer.is_whole) == (200, False)
     assert CONTENT.startswith(answer.body) and len(answer.body) <= 4 * 262144
     assert 'http_broken_off_total{kind="file"} 1' in (await site.client.get("/metrics")).text
+
+
+class Short(Shelf):
+    """A node that ends a file early and says nothing."""
+
+    async def read_file(self, cid: Cid, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """All but the last piece."""
+        pieces = [piece async for piece in Shelf.read_file(self, cid, start=start, end=end)]
+        for piece in pieces[:-1]:
+            yield piece
+
+
+async def test_stream_that_ends_early_does_not_look_whole() -> None:
+    """The connection ends; it is not left waiting for the rest."""
+    shelf = Short()
+    cid = shelf.add_file(BIG, CONTENT).cid
+    async with serving(shelf) as (_, client):
+        answer = await client.get(f"/ipfs/{cid}", Connection="keep-alive")
+        assert (answer.status, answer.is_whole) == (200, False)
 
 
 async def test_range_beside_the_missing_block_is_served(site: Site) -> None:

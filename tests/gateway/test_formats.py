@@ -30,6 +30,7 @@ PIP = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;
         pytest.param("", f"{RAW};q=0.5, {CAR}", Format.CAR, id="weights"),
         pytest.param("", f"{CAR};order=foo, {CAR};order=dfs;q=0.5", Format.CAR, id="second-choice"),
         pytest.param("", f"{CAR};q=0, */*", Format.FILES, id="weight-zero"),
+        pytest.param("", f"{CAR};q=0", Format.FILES, id="only-weight-zero"),
         pytest.param("format=raw", CAR, Format.RAW, id="query-wins"),
         pytest.param("format=car", f"{RAW}, {CAR}", Format.CAR, id="car-wins"),
         pytest.param("format=car", "text/html", Format.CAR, id="car-whatever-accept"),

@@ -105,6 +105,7 @@ async def test_clients_that_read_nothing_give_way(tmp_path: Path, kept: str) -> 
             for reader, _ in connections:
                 await reader.readuntil(b"\r\n\r\n")
             assert await served(client, f"/ipfs/{six}") == b"six wheel"
+            await metrics_with(client, b"ipwhl_mirror_http_broken_off_total{")
         assert await served(client, "/healthz") == b"ok\n"
 
 

@@ -107,7 +107,7 @@ def test_hostile_names_make_no_tag_and_no_link_elsewhere(names: list[str]) -> No
             assert unquote(entry.href).removesuffix("/") == entry.name
 
 
-@given(st.text(st.characters(codec="utf-8")))
+@given(st.text(st.characters(codec="utf-8")) | st.sampled_from(HOSTILE))
 def test_title_and_names_are_text(text: str) -> None:
     """Even what is not filtered is escaped: page text never becomes a tag."""
     page = render(text, [Entry(text, "x")]).decode()

@@ -111,3 +111,8 @@ def test_if_match_compares_strongly(header: str | None, matches: bool) -> None:
 def test_if_range_needs_the_exact_tag(header: str | None, holds: bool) -> None:
     """A date or a weak tag asks for the whole file."""
     assert if_range_holds(header, TAG) is holds
+
+
+def test_weak_tag_is_nothing_to_resume_by() -> None:
+    """Even the same one: two answers of one weak tag may differ in bytes."""
+    assert not if_range_holds(f"W/{TAG}", f"W/{TAG}")

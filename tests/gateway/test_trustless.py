@@ -11,6 +11,7 @@ from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.ipld.files import parse_file_node
 from tests.gateway.conftest import BIG_SIZE, SIX, serving
 from tests.gateway.local_node import Shelf
+from tests.simulators.files import file_dag
 from tests.simulators.vectors import content, load_release
 
 if TYPE_CHECKING:
@@ -130,6 +131,16 @@ async def test_car_with_a_missing_block_is_cut_after_the_blocks_before_it(site: 
     answer = await site.client.get(f"/ipfs/{site.big}?format=car")
     assert (answer.status, answer.is_whole) == (200, False)
     assert blocks_of(answer) == [site.big, *children[:3]]
+
+
+async def test_small_blocks_before_a_missing_one_are_sent(site: Site) -> None:
+    """Also those that were still being gathered for one piece."""
+    dag = file_dag(content(2500), chunk=100, width=30)
+    site.shelf.blocks.update(dag.blocks)
+    del site.shelf.blocks[dag.leaves[10].digest]
+    answer = await site.client.get(f"/ipfs/{dag.root}?format=car")
+    assert answer.is_whole is False
+    assert blocks_of(answer) == [dag.root, *dag.leaves[:10]]
 
 
 async def test_cut_car_is_seen_by_an_old_client_too(site: Site) -> None:

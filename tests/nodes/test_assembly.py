@@ -9,13 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ipwhl_mirror.ipld.cid import RAW, Cid
+from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
 from ipwhl_mirror.ipld.dagpb import Link, encode_node
 from ipwhl_mirror.ipld.errors import MalformedBlock
-from ipwhl_mirror.ipld.files import Wrapper
+from ipwhl_mirror.ipld.files import Wrapper, parse_file_node
 from ipwhl_mirror.ipld.protobuf import encode_varint
 from ipwhl_mirror.ipld.unixfs import encode_file_data
-from ipwhl_mirror.nodes.embedded import assembly as assembly_module
 from ipwhl_mirror.nodes.embedded.assembly import FileAssembly, no_blocks
 from tests.simulators.dags import add_bytes
 from tests.simulators.files import FileDag, file_dag
@@ -93,12 +92,12 @@ def test_inner_nodes_are_wanted_before_leaves(open_at: Open) -> None:
     link = add_bytes(chunk * 175 + b"tail", 1, blocks)
     assembly = open_at(link.cid)
     assembly.accept(link.cid, blocks[link.cid])
-    first, second = assembly.wanted(10)
-    assert first.codec != RAW
-    assert [cid for cid, size in assembly_module.parse_file_node(link.cid, blocks[link.cid]).children] == [
-        first,
-        second,
-    ]
+    children = parse_file_node(link.cid, blocks[link.cid]).children
+    assert [size > 2 * 1024 * 1024 for _, size in children] == [True, False]
+    assembly.accept(children[0][0], blocks[children[0][0]])
+    leaf, tail = assembly.wanted(10)
+    assert (leaf.codec, tail.codec) == (RAW, DAG_PB)
+    assert assembly.first_gap() == 0
 
 
 def test_the_first_gap_moves_with_what_comes(open_at: Open) -> None:
@@ -243,10 +242,8 @@ def one_block(block: bytes) -> FileDag:
 
 
 HOSTILE = {
-    "a directory": FileDag(
-        Cid.of(b"\x0a\x02\x08\x01"), b"", {Cid.of(b"\x0a\x02\x08\x01").digest: b"\x0a\x02\x08\x01"}, ()
-    ),
-    "no dag-pb": FileDag(Cid.of(b"garbage"), b"", {Cid.of(b"garbage").digest: b"garbage"}, ()),
+    "a directory": one_block(b"\x0a\x02\x08\x01"),
+    "no dag-pb": one_block(b"garbage"),
     "2^60 leaves": diamond(60, b"x"),
     "2^30 bytes of one leaf": diamond(10, content(1 << 20)),
     "2^18 leaves": diamond(18, b"x"),

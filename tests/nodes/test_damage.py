@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
+from ipwhl_mirror.ipld.files import parse_file_node
 from ipwhl_mirror.nodes.base import Fault, Pin, Reach
+from ipwhl_mirror.nodes.embedded.database import Database
 from ipwhl_mirror.nodes.embedded.layout import Layout
 from ipwhl_mirror.nodes.errors import NodeRefused, PinFailed
 from tests.nodes.embedded_disk import damage_block, flip_bit, lose_block
@@ -31,15 +33,8 @@ CHUNK = 262_144
 
 def leaves(dag: Dag, path: str) -> list[Cid]:
     """The leaves of a file, in its order."""
-    below = [cid for cid in dag.blocks if cid.digest in {c.digest for c in _leaf_cids(dag, path)}]
-    return sorted(below, key=lambda cid: [c.digest for c in _leaf_cids(dag, path)].index(cid.digest))
-
-
-def _leaf_cids(dag: Dag, path: str) -> list[Cid]:
-    from ipwhl_mirror.ipld.files import parse_file_node
-
     root, _ = dag.files[path]
-    return [cid for cid, _ in parse_file_node(root, dag.by_digest()[root.digest]).children]
+    return [cid for cid, _ in parse_file_node(root, dag.blocks[root]).children]
 
 
 def file_of(world: EmbeddedWorld, dag: Dag, path: str) -> Path:
@@ -196,7 +191,7 @@ async def test_nothing_is_collected_while_a_pinned_directory_cannot_be_read(worl
     await world.node.pin(V0.root, "x")
     damage_block(world.directory, V0.root)
     for attempt in (world.node.preview_gc, world.node.collect_garbage):
-        with pytest.raises(NodeRefused, match="nothing was removed: pinned block .* is corrupt") as caught:
+        with pytest.raises(NodeRefused, match=r"nothing was removed: pinned block .* is corrupt") as caught:
             await attempt()
         assert caught.value.hint == "run verify --repair first"
     await world.node.repair([V0.root])
@@ -229,8 +224,6 @@ async def test_a_row_for_a_raw_name_is_no_file(world: EmbeddedWorld) -> None:
 
 def test_the_store_uses_no_wal_and_syncs(tmp_path: Path) -> None:
     """The pragmas that power cuts and readers depend on."""
-    from ipwhl_mirror.nodes.embedded.database import Database
-
     database = Database(tmp_path / "node.sqlite")
     with database.write() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "truncate"

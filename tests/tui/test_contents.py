@@ -258,8 +258,11 @@ async def test_release_opened_during_a_refresh_stays_open() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot)
         reading = backend.hold_reading()
-        await pilot.press("r", "1", "end", "enter")
+        await pilot.press("r")
+        backend.hold_reading().set()
+        await pilot.press("1", "end", "enter")
         await pilot.pause()
+        assert app.opened is not None
         reading.set()
         await app.workers.wait_for_complete()
         await pilot.pause()

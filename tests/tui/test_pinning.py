@@ -27,6 +27,11 @@ def dialog_text(app: MirrorApp) -> str:
     return "\n".join(lines.text for lines in app.screen.query(Lines))
 
 
+def said(app: MirrorApp) -> list[tuple[str, str]]:
+    """Titles and words of the notifications, oldest first."""
+    return [(notice.title, notice.message) for notice in app._notifications]
+
+
 def states_of(app: MirrorApp) -> list[JobState]:
     return [job.state for job in app.desk.jobs.jobs]
 
@@ -170,8 +175,7 @@ async def test_failed_job_shows_words_and_hint_and_can_be_tried_again() -> None:
         assert isinstance(app.screen, JobsScreen)
         assert app.desk.jobs.jobs[0].state is JobState.FAILED
         assert "no gateway has numpy\\x1b[2J\nhint: add --gateway" in app.screen.details.text
-        notices = [notice.message for notice in app._notifications]
-        assert notices == ["no gateway has numpy\\x1b[2J\nhint: add --gateway"]
+        assert said(app)[-1] == ("verify 2026.11", "no gateway has numpy\\x1b[2J\nhint: add --gateway")
         await pilot.press("e")
         await settled(app, pilot)
         assert [job.state for job in app.desk.jobs.jobs] == [JobState.FAILED, JobState.DONE]
@@ -209,9 +213,7 @@ async def test_unpinning_what_is_not_pinned_is_refused_in_words() -> None:
         await settled(app, pilot)
         assert len(app.screen_stack) == 1
         assert app.desk.jobs.jobs == []
-        assert [notice.message for notice in app._notifications] == [
-            "no pin of these parts is this program's\nhint: nothing to unpin"
-        ]
+        assert said(app) == [("", "no pin of these parts is this program's\nhint: nothing to unpin")]
 
 
 async def test_progress_of_a_burst_is_one_repaint() -> None:
@@ -238,7 +240,7 @@ async def test_job_that_waits_or_runs_is_not_queued_twice() -> None:
         await pilot.press("V", "V")
         await pilot.pause()
         assert states_of(app) == [JobState.RUNNING]
-        assert [notice.message for notice in app._notifications] == ["verify 2026.11 waits or runs already"]
+        assert said(app)[-1] == ("verify 2026.11", "waits or runs already")
         backend.go_on()
         await settled(app, pilot)
 

@@ -291,8 +291,7 @@ class FileAssembly:
 
 
 def _is_framed(block: bytes, payload: bytes, wrapper: Wrapper) -> bool:
-    """Whether the block is rebuilt from its payload by the wrapper."""
-    if wrapper is Wrapper.NONE:
-        return block == payload
-    header, trailer = leaf_frame(len(payload))
-    return block == b"".join((header, payload, trailer))
+    """Whether the block is rebuilt from the payload that was read from it, where the header says it is."""
+    header, trailer = (b"", b"") if wrapper is Wrapper.NONE else leaf_frame(len(payload))
+    is_so_long = len(block) == len(header) + len(payload) + len(trailer)
+    return is_so_long and block.startswith(header) and block.endswith(trailer)

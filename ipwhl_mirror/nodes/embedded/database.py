@@ -175,13 +175,14 @@ class Database:
         with disk_errors(self._path):
             make_directory(self._path.parent)
         connection = self._connect("rwc")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -16000")
         # Spilling would take the exclusive lock in the middle of a transaction and shut readers out.
         connection.execute("PRAGMA cache_spill = OFF")
         try:
+            if not check_version(connection, self._path):
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("BEGIN IMMEDIATE")
             if not check_version(connection, self._path):
                 create(connection)

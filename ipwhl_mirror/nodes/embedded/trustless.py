@@ -220,7 +220,7 @@ def _http_faults() -> Iterator[None]:
         raise AttemptFailed(Verdict.UNWELL, f"did not connect in {CONNECT_TIMEOUT_S:g} s") from error
     except httpx.TimeoutException as error:
         raise AttemptFailed(Verdict.UNWELL, "sent nothing until the stall time-out") from error
-    except (httpx.ConnectError, httpx.ProxyError) as error:
+    except (httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
         reason = safe_text(str(error), 120) or type(error).__name__
         raise AttemptFailed(Verdict.UNWELL, f"cannot be reached: {reason}") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:

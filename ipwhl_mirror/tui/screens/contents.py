@@ -96,7 +96,7 @@ class ContentsScreen(View):
             self._opened.clear()
             self.filter_bar.clear_words()
             self.rows.move_to(0)
-        self._mark(first_marks(view))
+        self._mark(self._marks_of.get(view.release.root) or first_marks(view))
         self._list_rows()
 
     def expect(self, summary: ReleaseSummary) -> None:

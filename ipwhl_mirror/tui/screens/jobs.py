@@ -108,7 +108,7 @@ class JobsScreen(View):
         return (
             Cell(f"{job.number:>2} {job.title}", Tone.PLAIN, Cut.MIDDLE),
             Cell(look.text, look.tone),
-            Cell(_bar(progress, self.desk.glyphs) if progress is not None else ""),
+            Cell(_bar(job, self.desk.glyphs)),
             Cell(_done(progress) if progress is not None else ""),
             Cell(
                 f"{figures.size(int(progress.rate))}/s" if progress is not None and is_running else "",
@@ -166,11 +166,11 @@ def _progress_words(progress: Progress) -> list[str]:
     return [word for word in words if word]
 
 
-def _bar(progress: Progress, glyphs: Glyphs) -> str:
-    if not progress.total_bytes:
+def _bar(job: Job, glyphs: Glyphs) -> str:
+    share = job.percent
+    if share is None:
         return ""
-    share = min(progress.done_bytes * 100 // progress.total_bytes, 100)
-    return f"{glyphs.bar(progress.done_bytes, progress.total_bytes, 9)} {share:>3} %"
+    return f"{glyphs.bar(share, 100, 9)} {share:>3} %"
 
 
 def _done(progress: Progress) -> str:

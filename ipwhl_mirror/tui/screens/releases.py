@@ -15,6 +15,7 @@ from ipwhl_mirror.tui import figures, messages
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Glyphs, Look, Tone
 from ipwhl_mirror.tui.keys import BY_ID, Place, bindings
+from ipwhl_mirror.tui.screens.jobs import job_details
 from ipwhl_mirror.tui.screens.view import View
 from ipwhl_mirror.tui.widgets.columns import Align, Column
 from ipwhl_mirror.tui.widgets.filter_bar import Filter
@@ -104,6 +105,11 @@ class ReleasesScreen(View):
             self._empty.show(first_steps(self.desk))
         self._list_rows()
         self.refresh_bindings()
+
+    def show_jobs(self) -> None:
+        super().show_jobs()
+        if self.has_class("-empty"):
+            self._empty.show(first_steps(self.desk))
 
     def narrow(self, wanted: Filter) -> None:
         self._filter = wanted
@@ -233,6 +239,8 @@ def first_steps(desk: Desk) -> list[Line]:
             Cell("run the demo: a small release of real wheels, nothing is kept"),
         )
     )
+    if (running := desk.jobs.running) is not None:
+        lines += [(), *job_details(running, desk.glyphs)]
     return lines
 
 

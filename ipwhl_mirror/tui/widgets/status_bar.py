@@ -35,7 +35,9 @@ def node_parts(overview: Overview | None, desk: Desk) -> list[Cell]:
     if running is not None:
         waiting = len(desk.jobs.open) - 1
         more = f" +{waiting}" if waiting else ""
-        parts.append(Cell(f"{desk.glyphs.fetching} job {running.number}{more}", Tone.PART))
+        share = running.percent
+        far = "" if share is None else f" {share} %"
+        parts.append(Cell(f"{desk.glyphs.fetching} job {running.number}{far}{more}", Tone.PART))
     if overview is None:
         parts.append(Cell("asking the node", Tone.MUTED))
         return parts
