@@ -90,8 +90,9 @@ async def test_five_hundred_slow_clients_are_in_nobody_s_way() -> None:
 
 
 def resident_bytes() -> int:
-    """Of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    """Of this process; 0 where the system does not tell."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * 4096 if statm.exists() else 0
 
 
 @pytest.mark.parametrize("kept", ["stream", "sendfile", "car"])
@@ -219,3 +220,22 @@ async def test_client_that_leaves_in_the_middle_harms_nobody(tmp_path: Path) -> 
                     await reader.readuntil(b"\r\n\r\n")
                     writer.transport.abort()
             await metrics_with(client, b"http_answering 1\n")
+
+
+async def test_closing_cuts_off_answers_that_do_not_end(tmp_path: Path) -> None:
+    """After the grace; and the sockets are free for the next gateway."""
+    shelf, target = shelf_with_big(tmp_path)
+    request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    settings = limited(grace_s=0.05)
+    for _ in range(2):
+        async with (
+            serving(shelf, settings) as (gateway, client),
+            connected(client, 4, request) as connections,
+        ):
+            for reader, _ in connections:
+                await reader.readuntil(b"\r\n\r\n")
+            assert (await client.get("/healthz")).status == 200
+            await gateway.aclose()
+            for reader, _ in connections:
+                with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                    await reader.readexactly(BIGGER)
