@@ -24,10 +24,14 @@ class _TerminalUi:
 
     def start(self, settings: Settings) -> int:
         """Run it until it is left; gives the exit code."""
+        from ipwhl_mirror.cli.exit_codes import ExitCode
         from ipwhl_mirror.cli.run import known_errors
 
         with known_errors():
-            return asyncio.run(_open_and_run(settings))
+            try:
+                return asyncio.run(_open_and_run(settings))
+            except (KeyboardInterrupt, asyncio.CancelledError):
+                return ExitCode.INTERRUPTED
 
     async def show_demo(self, session: Session) -> int:
         """The same on the demo's mirroring node, on the loop that runs."""
@@ -39,11 +43,13 @@ class _TerminalUi:
 
 
 async def _open_and_run(settings: Settings) -> int:
+    from ipwhl_mirror.cli.run import end_on_signals
     from ipwhl_mirror.services.recovery import recover
     from ipwhl_mirror.services.session import Session
     from ipwhl_mirror.tui.app import run_async
     from ipwhl_mirror.tui.live import LiveBackend
 
+    end_on_signals()
     async with Session.open(settings) as session:
         await recover(session)
         async with LiveBackend(session) as backend:

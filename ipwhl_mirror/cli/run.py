@@ -79,21 +79,32 @@ class Run:
                 for line in await recover(session):
                     self.note(line)
                 with progress_sink(self) as sink:
-                    return await work(session, sink)
+                    async with self._bound():
+                        return await work(session, sink)
 
-        self.execute_alone(in_session)
+        self._leave_after(in_session, _RESUMES)
 
-    def execute_alone(
-        self, work: Callable[[], Awaitable[ExitCode | None]], *, when_cut: str = _RESUMES
-    ) -> None:
+    def execute_alone(self, work: Callable[[], Awaitable[ExitCode | None]], *, when_cut: str) -> None:
         """Do work that needs no session, and leave with its exit code.
 
         Args:
             when_cut: what is told when it is interrupted or takes too long.
         """
+
+        async def bounded() -> ExitCode | None:
+            async with self._bound():
+                return await work()
+
+        self._leave_after(bounded, when_cut)
+
+    def _leave_after(self, work: Callable[[], Awaitable[ExitCode | None]], when_cut: str) -> None:
+        async def supervised() -> ExitCode | None:
+            end_on_signals()
+            return await work()
+
         with known_errors():
             try:
-                code = asyncio.run(self._supervised(work))
+                code = asyncio.run(supervised())
             except (KeyboardInterrupt, asyncio.CancelledError):
                 self.note(f"interrupted; {when_cut}")
                 code = ExitCode.INTERRUPTED
@@ -102,13 +113,8 @@ class Run:
                 code = ExitCode.TIMEOUT
         sys.exit(code or ExitCode.DONE)
 
-    async def _supervised(self, work: Callable[[], Awaitable[ExitCode | None]]) -> ExitCode | None:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        limit = self.timeout_s + _TIMEOUT_GRACE_S if self.timeout_s else None
-        async with asyncio.timeout(limit):
-            return await work()
+    def _bound(self) -> asyncio.Timeout:
+        return asyncio.timeout(self.timeout_s + _TIMEOUT_GRACE_S if self.timeout_s else None)
 
     def emit(self, document: dict[str, Any], text: Callable[[], None]) -> None:
         """Write the result: the document as JSON, or what `text` prints."""
@@ -141,6 +147,15 @@ class Run:
 def json_text(value: object, *, indent: int | None = None) -> str:
     """JSON in printable ASCII: what a repository calls itself cannot reach the terminal from here either."""
     return json.dumps(value, indent=indent, ensure_ascii=True).replace("\x7f", "\\u007f")
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and a lost terminal cancel the running task, so that it cleans up; `nohup` is respected."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 @contextlib.contextmanager

@@ -10,15 +10,18 @@ import httpx
 from ipwhl_mirror.nodes.base import Transfer
 from ipwhl_mirror.nodes.embedded.fetch import fetch_file
 from ipwhl_mirror.nodes.embedded.gateways import GatewayPool
+from tests.simulators.faults import Stall
 from tests.simulators.gateway import RAW_TYPE, SimulatedGateway
 from tests.simulators.time import FakeTime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
+    from tests.simulators.faults import Fault
     from tests.simulators.files import MemoryAssembly
 
-STALL_S = 0.1
+HASTY = Transfer(stall_timeout_s=0.1)
+"""For tests in which a gateway stalls; a slow machine does not matter to the others."""
 
 
 class Setup:
@@ -44,7 +47,7 @@ async def setup(*having: Mapping[bytes, bytes], transfer: Transfer | None = None
         gateways = [await stack.enter_async_context(SimulatedGateway(blocks)) for blocks in having]
         pool = GatewayPool(
             [gateway.url for gateway in gateways],
-            transfer or Transfer(stall_timeout_s=STALL_S),
+            transfer or Transfer(),
             clock=time.clock,
             sleep=time.sleep,
         )
@@ -65,14 +68,25 @@ async def scripted(
         yield pool
 
 
+def patience(fault: Fault) -> Transfer:
+    """Settings under which this fault shows soon."""
+    return HASTY if isinstance(fault, Stall) else Transfer()
+
+
 class Body(httpx.AsyncByteStream):
-    """A body that comes in one piece."""
+    """A body that comes in one piece, and then its end.
+
+    Attributes:
+        was_read: whether somebody read until the end.
+    """
 
     def __init__(self, body: bytes) -> None:
         self._body = body
+        self.was_read = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self._body
+        self.was_read = True
 
 
 def raw_answer(block: bytes) -> httpx.Response:

@@ -278,3 +278,16 @@ def test_sync_cuts_what_is_behind_the_end(open_at: Open, tmp_path: Path) -> None
     assembly.accept(link.cid, blocks[link.cid])
     assembly.sync()
     assert (tmp_path / "a.part").read_bytes() == content(1000)
+
+
+def test_leaves_that_are_good_are_not_written_again(tmp_path: Path) -> None:
+    """A whole file is checked through a descriptor that cannot write."""
+    part = tmp_path / "a.part"
+    part.write_bytes(content(600_000))
+    blocks: dict[Cid, bytes] = {}
+    link = add_bytes(content(600_000), 0, blocks)
+    assembly = FileAssembly(
+        link.cid, part, tmp_path / "a.nodes", descriptor=os.open(part, os.O_RDONLY), lookup=blocks.get
+    )
+    assert (assembly.whole, assembly.resumed) == (True, 600_000)
+    assembly.close()

@@ -17,7 +17,7 @@ from ipwhl_mirror.ipld.errors import MalformedBlock
 from ipwhl_mirror.nodes.base import Transfer
 from ipwhl_mirror.nodes.embedded.fetch import fetch_file
 from ipwhl_mirror.nodes.errors import BlockNotFound, NodeRefused, NoSource
-from tests.nodes.gateway_setup import Body, scripted, setup
+from tests.nodes.gateway_setup import Body, patience, scripted, setup
 from tests.simulators.faults import (
     CleanEnd,
     Compressed,
@@ -80,7 +80,7 @@ async def test_file_resumes_at_its_first_gap() -> None:
 @pytest.mark.parametrize("fault", [Cut, Stall, CleanEnd])
 async def test_file_goes_on_where_it_was_broken_off(fault: type[Cut | Stall | CleanEnd]) -> None:
     """However a stream ends, the next request begins at the first gap, and nothing is fetched twice."""
-    async with setup(FILE.blocks) as s:
+    async with setup(FILE.blocks, transfer=patience(fault(2000))) as s:
         s.gateways[0].script = [fault(2000)]
         assembly = MemoryAssembly(FILE.root)
         assert await s.file(assembly) == len(FILE.payload)
@@ -131,7 +131,7 @@ async def test_gateway_that_breaks_off_each_time_still_gives_the_file() -> None:
 )
 async def test_file_comes_from_another_gateway(fault: Fault, banned: bool, reason: str) -> None:
     """Whatever the first gateway does, the second one makes the file whole, without a wait."""
-    async with setup(FILE.blocks, FILE.blocks) as s:
+    async with setup(FILE.blocks, FILE.blocks, transfer=patience(fault)) as s:
         s.gateways[0].always = fault
         assembly = MemoryAssembly(FILE.root)
         assert await s.file(assembly) == len(FILE.payload)
@@ -222,7 +222,18 @@ async def test_gateways_with_different_holes_give_the_file_together() -> None:
         assert assembly.payload == FILE.payload
 
 
-@pytest.mark.parametrize("size", [1, 7])
+@pytest.mark.parametrize("width", [2, 3, 30])
+async def test_gateway_without_the_next_block_is_asked_again_further_on(width: int) -> None:
+    """That a gateway had nothing at one place of a file does not mean that it has nothing after it."""
+    dag = file_dag(FILE.payload, width=width)
+    without_first = {d: b for d, b in dag.blocks.items() if d != dag.leaves[0].digest}
+    only_first = {d: b for d, b in dag.blocks.items() if d not in {c.digest for c in dag.leaves[1:]}}
+    async with setup(without_first, only_first) as s:
+        assembly = MemoryAssembly(dag.root)
+        assert await s.file(assembly) == len(dag.payload)
+        assert assembly.payload == dag.payload
+
+
 async def test_file_in_tiny_pieces_is_right(size: int) -> None:
     """How the network cuts the stream into pieces does not matter."""
     async with setup(FILE.blocks) as s:
@@ -250,6 +261,18 @@ async def test_connection_is_used_again_after_a_file() -> None:
         for _ in range(5):
             await s.file(MemoryAssembly(FILE.root))
         assert len(s.gateways[0].connections) == 1
+
+
+async def test_end_of_a_whole_file_is_read() -> None:
+    """What follows the last block is waited for a moment, so that the connection can serve again."""
+    car = car_header([FILE.root]) + b"".join(car_section(c, FILE.blocks[c.digest]) for c in FILE.order)
+    body = Body(car)
+    headers = {"content-type": f"{CAR_TYPE}; order=dfs"}
+    async with scripted(
+        lambda _: httpx.Response(200, headers=headers, stream=body), "https://a.example"
+    ) as pool:
+        await fetch_file(pool, MemoryAssembly(FILE.root), lambda _: None)
+    assert body.was_read
 
 
 async def test_file_above_the_budget_is_refused() -> None:

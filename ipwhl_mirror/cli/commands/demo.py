@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -32,7 +30,6 @@ def demo(run: Run, no_ui: bool, offline: bool) -> None:
         from ipwhl_mirror.services import demo as tour
         from ipwhl_mirror.services.demo_steps import Supply
 
-        _end_on_hangup()
         spoken = not run.json and not run.quiet
         done: list[Step] = []
 
@@ -56,11 +53,3 @@ def demo(run: Run, no_ui: bool, offline: bool) -> None:
             click.echo(demo_report.AFTERWARDS)
 
     run.execute_alone(work, when_cut="the demo's files are removed")
-
-
-def _end_on_hangup() -> None:
-    """Clean up too when the terminal goes away, unless `nohup` said to go on."""
-    task = asyncio.current_task()
-    assert task is not None
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, task.cancel)
