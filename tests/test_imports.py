@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HELP = """
 import sys
@@ -25,3 +29,13 @@ def test_help_loads_little(args: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", HELP, *args], capture_output=True, text=True, check=True)
     loaded = ran.stdout.splitlines()[-1].split()[1:]
     assert not {"textual", "aioipfs", "aiohttp", "httpx", "rich"} & set(loaded)
+
+
+@pytest.mark.parametrize("command", ["status", "verify"])
+def test_what_fetches_nothing_loads_no_http(command: str, tmp_path: Path) -> None:
+    """A command that reads what is here loads neither an HTTP client nor a server: they take half its time."""
+    args = ["--data-dir", str(tmp_path), "--node", "embedded", command]
+    ran = subprocess.run([sys.executable, "-c", HELP, *args], capture_output=True, text=True, check=True)
+    loaded = ran.stdout.splitlines()[-1].split()[1:]
+    assert "sqlite3" in loaded
+    assert not {"textual", "aioipfs", "aiohttp", "httpx"} & set(loaded)

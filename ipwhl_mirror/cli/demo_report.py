@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.cli import documents
-from ipwhl_mirror.cli.text import size
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.figures import size
 from ipwhl_mirror.services import demo_steps as steps
 
 if TYPE_CHECKING:

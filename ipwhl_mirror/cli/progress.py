@@ -12,6 +12,7 @@ import msgspec
 
 from ipwhl_mirror.cli.run import json_text
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.figures import duration, size
 from ipwhl_mirror.services.events import Phase, Progress, ignore
 
 if TYPE_CHECKING:
@@ -81,20 +82,18 @@ class _Lines:
 
 def describe(progress: Progress) -> str:
     """One line: phase, bytes of the total, rate, and time to go or how long it stands still."""
-    import humanize
-
     words = [progress.phase.value]
     if progress.total_bytes is not None:
-        done = humanize.naturalsize(progress.done_bytes, format="%.1f")
-        words.append(f"{done} of {humanize.naturalsize(progress.total_bytes, format='%.1f')}")
+        done = size(progress.done_bytes)
+        words.append(f"{done} of {size(progress.total_bytes)}")
     if progress.total_wheels is not None:
         words.append(f"{progress.done_wheels} of {progress.total_wheels}")
     if progress.stalled_s >= _STALLED_S:
         words.append(f"stalled {progress.stalled_s:.0f} s")
     elif progress.rate:
-        words.append(f"{humanize.naturalsize(progress.rate, format='%.1f')}/s")
+        words.append(f"{size(int(progress.rate))}/s")
         if progress.eta_s is not None:
-            words.append(f"{humanize.naturaldelta(progress.eta_s)} to go")
+            words.append(f"{duration(progress.eta_s)} to go")
     return "  ".join(words)
 
 

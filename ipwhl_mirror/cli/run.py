@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT_GRACE_S = 2.0
 """So that waiting for a lock ends first, with its own words."""
+_TOKENS = 4096
+"""Of JSON, written at a time."""
 _RESUMES = "what was fetched stays, and the same command resumes"
 
 
@@ -119,7 +122,9 @@ class Run:
     def emit(self, document: dict[str, Any], text: Callable[[], None]) -> None:
         """Write the result: the document as JSON, or what `text` prints."""
         if self.json:
-            click.echo(json_text(document, indent=2))
+            for piece in _json_pieces(document):
+                click.echo(piece, nl=False)
+            click.echo()
         elif not self.quiet:
             text()
 
@@ -144,9 +149,20 @@ class Run:
         return click.confirm(question, default=False, err=True)
 
 
-def json_text(value: object, *, indent: int | None = None) -> str:
+def json_text(value: object) -> str:
     """JSON in printable ASCII: what a repository calls itself cannot reach the terminal from here either."""
-    return json.dumps(value, indent=indent, ensure_ascii=True).replace("\x7f", "\\u007f")
+    return _printable(json.dumps(value, ensure_ascii=True))
+
+
+def _json_pieces(document: dict[str, Any]) -> Iterator[str]:
+    """The same, indented, bit by bit: that of 50,000 wheels would take 70 MB as one text."""
+    tokens = json.JSONEncoder(indent=2, ensure_ascii=True).iterencode(document)
+    while piece := "".join(itertools.islice(tokens, _TOKENS)):
+        yield _printable(piece)
+
+
+def _printable(text: str) -> str:
+    return text.replace("\x7f", "\\u007f")
 
 
 def end_on_signals() -> None:

@@ -9,9 +9,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 import click
-import humanize
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.figures import amount, claimed_size, plural, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,13 +33,9 @@ if TYPE_CHECKING:
 _NUMERIC = frozenset({"wheels", "bytes", "pinned", "pinned bytes", "blocks", "age"})
 
 
-def size(count: int, *, claimed: bool = False) -> str:
-    """Bytes for people, in powers of 1000; `~` before a claim.
-
-    >>> size(12_600_000_000)
-    '12.6 GB'
-    """
-    return ("~" if claimed else "") + humanize.naturalsize(count, format="%.1f")
+def claimed(count: int) -> str:
+    """Bytes that a repository claims."""
+    return f"~{size(count)}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -73,7 +69,7 @@ def platforms(rows: Iterable[PlatformRow]) -> None:
             (
                 row.platform,
                 str(row.wheels),
-                size(row.bytes, claimed=row.pinned_wheels < row.wheels),
+                claimed_size(row.bytes, known=row.pinned_bytes),
                 row.state.value,
                 str(row.pinned_wheels),
                 size(row.pinned_bytes),
@@ -88,7 +84,7 @@ def show(report: ShowReport, *, wheels: bool) -> None:
     tracked, whole = report.loaded.tracked, report.loaded.release
     click.echo(f"{tracked.label or 'release'}  {tracked.cid}")
     click.echo(
-        f"{len(whole.projects)} projects, {len(whole.wheels)} wheels, {size(whole.bytes, claimed=True)}"
+        f"{len(whole.projects)} projects, {len(whole.wheels)} wheels, {claimed(whole.bytes)}"
         + (f", {len(whole.malformed)} malformed entries" if whole.malformed else "")
     )
     platforms(report.rows)
@@ -103,7 +99,7 @@ def show(report: ShowReport, *, wheels: bool) -> None:
                 (
                     wheel.project,
                     wheel.filename,
-                    size(wheel.bytes, claimed=wheel.cid.digest not in report.pinned),
+                    size(wheel.bytes) if wheel.cid.digest in report.pinned else claimed(wheel.bytes),
                     "pinned" if wheel.cid.digest in report.pinned else "absent",
                 )
                 for wheel in report.wheels
@@ -118,11 +114,11 @@ def plan(forecast: PinForecast) -> None:
     if what.subset_cid is None:
         click.echo("nothing is selected")
         return
-    click.echo(f"{_amount(what.amount)} selected")
-    click.echo(f"{_amount(what.shared)} here already")
-    click.echo(f"{_amount(what.fetch, claimed=True)} to fetch")
+    click.echo(f"{amount(what.amount)} selected")
+    click.echo(f"{amount(what.shared)} here already")
+    click.echo(f"{_claimed_amount(what.fetch)} to fetch")
     if what.other.entries:
-        click.echo(f"{what.other.entries} other entries, {size(what.other.bytes, claimed=True)}")
+        click.echo(f"{what.other.entries} other entries, {claimed(what.other.bytes)}")
     click.echo(f"{size(forecast.free_bytes)} free now, {size(max(forecast.free_after_bytes, 0))} free after")
     click.echo(f"subset {what.subset_cid}")
     if len(what.parts) > 1:
@@ -147,7 +143,7 @@ def pin(report: PinReport) -> None:
     """`pin`."""
     what = report.forecast.plan
     click.echo(
-        f"pinned {_amount(what.amount)}: {size(report.fetched_bytes)} fetched, "
+        f"pinned {amount(what.amount)}: {size(report.fetched_bytes)} fetched, "
         f"{report.read_back.blocks} blocks read back"
     )
     for part in what.parts:
@@ -157,11 +153,11 @@ def pin(report: PinReport) -> None:
 def removal(what: Removal) -> list[str]:
     """What `unpin` and `prune` would remove, in lines."""
     lines = [f"{len(what.going)} pin(s) to remove:"]
-    lines += [f"  {_holding(going.holding)}  {_amount(going.amount)}" for going in what.going]
+    lines += [f"  {_holding(going.holding)}  {amount(going.amount)}" for going in what.going]
     plan = what.plan
     lines.append(
-        f"{_amount(plan.leaving)} leave the pin set; {_amount(plan.staying)} stay under other pins; "
-        f"{_amount(plan.reclaimable)} become reclaimable at the next gc"
+        f"{amount(plan.leaving)} leave the pin set; {amount(plan.staying)} stay under other pins; "
+        f"{amount(plan.reclaimable)} become reclaimable at the next gc"
     )
     return lines
 
@@ -192,7 +188,7 @@ def status(report: StatusReport) -> None:
         click.echo("")
         click.echo(
             f"{tracked.label or 'release'}  {tracked.cid}  {item.state.value}: {item.pinned_wheels} of "
-            f"{tracked.wheels} wheels, {size(item.pinned_bytes)} of {size(tracked.bytes, claimed=True)}"
+            f"{tracked.wheels} wheels, {size(item.pinned_bytes)} of {claimed(tracked.bytes)}"
         )
         for holding in item.holdings:
             click.echo(f"  pin {_holding(holding)}")
@@ -203,7 +199,7 @@ def diff(old: LoadedRelease, new: LoadedRelease, result: ReleaseDiff) -> None:
     """`diff`."""
     click.echo(
         f"{old.tracked.name} -> {new.tracked.name}: +{len(result.added)} -{len(result.removed)} "
-        f"~{len(result.changed)} projects, {_amount(result.fetch, claimed=True)} to fetch"
+        f"~{len(result.changed)} projects, {_claimed_amount(result.fetch)} to fetch"
     )
     marked = [
         *(("+", entry) for entry in result.added),
@@ -212,7 +208,7 @@ def diff(old: LoadedRelease, new: LoadedRelease, result: ReleaseDiff) -> None:
     ]
     table(
         ("", "project", "old", "new", "bytes"),
-        ((mark, entry.project, *_versions(entry), size(entry.bytes, claimed=True)) for mark, entry in marked),
+        ((mark, entry.project, *_versions(entry), claimed(entry.bytes)) for mark, entry in marked),
     )
 
 
@@ -276,8 +272,8 @@ def doctor(findings: Sequence[Finding]) -> None:
             click.echo(f"{'':8} -> {finding.remedy}")
 
 
-def _amount(value: Amount, *, claimed: bool = False) -> str:
-    return f"{value.wheels} wheels {size(value.bytes, claimed=claimed)}"
+def _claimed_amount(value: Amount) -> str:
+    return f"{plural(value.wheels, 'wheel')} {claimed(value.bytes)}"
 
 
 def _holding(holding: Holding) -> str:

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import humanize
-
 from ipwhl_mirror.config import Config, NodeConfig, ServeConfig, StorageConfig
 from ipwhl_mirror.domain.environments import THIS, this_environment
 from ipwhl_mirror.domain.errors import InvalidSelection
+from ipwhl_mirror.domain.figures import size
 from ipwhl_mirror.domain.platforms import family_of
 from ipwhl_mirror.domain.selections import Selection, select_wheels
 from ipwhl_mirror.services import demo_steps as steps
@@ -171,7 +170,7 @@ def _check_room(directory: Path) -> None:
     free = shutil.disk_usage(directory).free
     if free < _ROOM:
         raise GuardRefused(
-            f"{_size(free)} free in {directory.parent}, and the demo needs {_size(_ROOM)} for a while",
+            f"{size(free)} free in {directory.parent}, and the demo needs {size(_ROOM)} for a while",
             hint="set TMPDIR to a directory with more room",
         )
 
@@ -258,7 +257,3 @@ def _platform_of_this_machine(stage: Stage) -> str | None:
     except InvalidSelection:
         return None
     return min(families & stage.releases[0].release.families, default=None)
-
-
-def _size(count: int) -> str:
-    return humanize.naturalsize(count, format="%.1f")

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import humanize
-
 from ipwhl_mirror import __version__
+from ipwhl_mirror.domain.figures import size
 from ipwhl_mirror.gateway.errors import GatewayError
 from ipwhl_mirror.gateway.server import start_gateway
 from ipwhl_mirror.nodes.errors import NodeError
@@ -87,19 +86,18 @@ def _data_dir(session: Session) -> Finding:
 
 
 def _node(status: NodeStatus) -> Finding:
-    kept = humanize.naturalsize(status.repo_bytes, format="%.1f")
+    kept = size(status.repo_bytes)
     return Finding(check="node", health=Health.OK, found=f"{status.kind} {status.version}, keeps {kept}")
 
 
 def _disk(session: Session, status: NodeStatus) -> Finding:
     reserve = session.settings.config.storage.reserve_free
-    free = humanize.naturalsize(status.free_bytes, format="%.1f")
+    free = size(status.free_bytes)
     if status.free_bytes < reserve:
         return Finding(
             check="disk",
             health=Health.PROBLEM,
-            found=f"{free} free, {humanize.naturalsize(reserve, format='%.1f')} are to stay free: "
-            "pins are refused",
+            found=f"{free} free, {size(reserve)} are to stay free: pins are refused",
             remedy="ipwhl-mirror unpin ..., then ipwhl-mirror gc; or lower [storage] reserve_free",
         )
     return Finding(check="disk", health=Health.OK, found=f"{free} free")

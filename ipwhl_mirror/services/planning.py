@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import humanize
-
+from ipwhl_mirror.domain.figures import size
 from ipwhl_mirror.domain.plans import (
     Amount,
     PinnedPart,
@@ -113,13 +112,13 @@ async def forecast_loaded(session: Session, loaded: LoadedRelease, selection: Se
     refusal = None
     if plan.fetch.bytes and after < storage.reserve_free:
         refusal = (
-            f"{_size(plan.fetch.bytes)} to fetch, {_size(status.free_bytes)} free: "
-            f"{_size(max(after, 0))} would be left, and {_size(storage.reserve_free)} are to stay free"
+            f"{size(plan.fetch.bytes)} to fetch, {size(status.free_bytes)} free: "
+            f"{size(max(after, 0))} would be left, and {size(storage.reserve_free)} are to stay free"
         )
     elif storage.budget and status.repo_bytes + plan.fetch.bytes > storage.budget:
         refusal = (
-            f"{_size(plan.fetch.bytes)} to fetch on top of {_size(status.repo_bytes)} kept: "
-            f"more than the budget of {_size(storage.budget)}"
+            f"{size(plan.fetch.bytes)} to fetch on top of {size(status.repo_bytes)} kept: "
+            f"more than the budget of {size(storage.budget)}"
         )
     elif (
         status.free_inodes is not None and plan.fetch.wheels and status.free_inodes < plan.fetch.wheels + 1000
@@ -197,7 +196,3 @@ def _parts_among(loaded: LoadedRelease, selection: Selection, mine: list[Holding
             details=missing,
         )
     return list(going.values())
-
-
-def _size(count: int) -> str:
-    return humanize.naturalsize(count, format="%.1f")

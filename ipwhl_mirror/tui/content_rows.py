@@ -10,11 +10,11 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.marks import Tally
 from ipwhl_mirror.domain.platforms import ANY
 from ipwhl_mirror.domain.releases import PlatformRow, Project, Wheel
-from ipwhl_mirror.tui import figures
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import BOXES, Glyphs, Tone
 from ipwhl_mirror.tui.widgets.columns import Align, Column

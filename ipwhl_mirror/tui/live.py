@@ -8,8 +8,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-import humanize
-
+from ipwhl_mirror.domain.figures import size
 from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.services import demo, overview, pinning, planning, releases, verifying
 from ipwhl_mirror.services.demo_steps import Supply
@@ -91,7 +90,7 @@ class LiveBackend(Backend):
         )
         what = report.forecast.plan.amount
         return (
-            f"{what.wheels} wheels, {_size(what.bytes)} pinned; {_size(report.fetched_bytes)} fetched, "
+            f"{what.wheels} wheels, {size(what.bytes)} pinned; {size(report.fetched_bytes)} fetched, "
             f"{report.read_back.blocks} blocks read back"
         )
 
@@ -115,7 +114,7 @@ class LiveBackend(Backend):
     async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
         """See Backend."""
         removed = await pinning.unpin(self._session, [line.cid for line in forecast.going])
-        return f"{len(removed)} pin(s) removed; {_size(forecast.plan.reclaimable.bytes)} go with the next gc"
+        return f"{len(removed)} pin(s) removed; {size(forecast.plan.reclaimable.bytes)} go with the next gc"
 
     async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
         """See Backend."""
@@ -130,7 +129,7 @@ class LiveBackend(Backend):
                     for damage in report.broken
                 ],
             )
-        return f"{report.wheels} wheels, {_size(report.bytes)} whole"
+        return f"{report.wheels} wheels, {size(report.bytes)} whole"
 
     async def track(self, cid: Cid, label: str | None, on_progress: ProgressSink) -> str:
         """See Backend."""
@@ -170,7 +169,3 @@ def _summary(item: ReleaseStatus) -> ReleaseSummary:
         pinned_bytes=item.pinned_bytes,
         platforms=item.rows,
     )
-
-
-def _size(count: int) -> str:
-    return humanize.naturalsize(count, format="%.1f")

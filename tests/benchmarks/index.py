@@ -73,7 +73,7 @@ def parse(size: Size) -> Iterator[Figure]:
 def plan(size: Size) -> Iterator[Figure]:
     """The totals of a changed selection, and its subset tree."""
     release = read(make_index(size.projects))
-    chosen = [Selection.parse(**options) for options in SELECTIONS]  # type: ignore[arg-type]
+    chosen = [Selection.parse(**options) for options in SELECTIONS]
     here = {wheel.cid.digest for wheel in release.wheels[::3]}
     changing, changing_too = cycle(chosen), cycle(chosen)
 

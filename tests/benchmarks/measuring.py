@@ -146,7 +146,7 @@ def in_turns(rounds: int, ours: Callable[[], float], other: Callable[[], float])
     return statistics.median(taken[0]), statistics.median(taken[1])
 
 
-def require(is_right: bool, words: str) -> None:  # noqa: FBT001
+def require(is_right: bool, words: str) -> None:
     """Raise WrongResult unless the result is right."""
     if not is_right:
         raise WrongResult(words)

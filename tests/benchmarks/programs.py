@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+CURL = ("curl", "--silent", "--fail", "--noproxy", "*")
+"""curl without a word, and without a proxy; it fails where the answer does."""
+
 _PEAK = """
 import json, os, signal, subprocess, sys
 child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
@@ -48,7 +51,9 @@ def run(words: Sequence[str]) -> str:
         WrongResult: it failed.
     """
     ran = subprocess.run(words, capture_output=True, text=True, env=_environment())
-    require(ran.returncode == 0, f"{' '.join(words[:8])} ... ended with {ran.returncode}: {ran.stderr[-500:]}")
+    require(
+        ran.returncode == 0, f"{' '.join(words[:8])} ... ended with {ran.returncode}: {ran.stderr[-500:]}"
+    )
     return ran.stdout
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import pty
+import select
 import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -60,3 +64,39 @@ async def test_json_is_one_document_and_the_exit_code_0(tmp_path: Path) -> None:
     assert told["install"]["imported"] or told["install"]["skipped"]
     assert told["pins"][1]["fetched_bytes"] < told["pins"][0]["fetched_bytes"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+def test_a_signal_ends_the_application_and_its_demo_leaves_nothing(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    """The demo that was begun with a key is removed too."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    terminal, its_end = pty.openpty()
+    application = subprocess.Popen(
+        [sys.executable, "-m", "ipwhl_mirror", "--data-dir", str(tmp_path / "data"), "--node", "embedded"],
+        env={**os.environ, "TERM": "xterm-256color", "TMPDIR": str(temporary), "PIP_NO_INDEX": "1"},
+        stdin=its_end,
+        stdout=its_end,
+        stderr=its_end,
+    )
+    os.close(its_end)
+    try:
+        seen = b""
+        while b" quit" not in seen:
+            seen += os.read(terminal, 1 << 16)
+        while not list(temporary.iterdir()):
+            os.write(terminal, b"D")  # pressed again where it came before the application listened
+            if select.select([terminal], [], [], 0.5)[0]:
+                os.read(terminal, 1 << 16)
+        application.send_signal(number)
+        with contextlib.suppress(OSError):  # the other end is closed
+            while os.read(terminal, 1 << 16):
+                pass
+        application.wait()
+    finally:
+        application.kill()
+        application.wait()
+        os.close(terminal)
+    assert list(temporary.iterdir()) == []

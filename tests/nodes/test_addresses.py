@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from ipwhl_mirror.nodes.embedded.addresses import GatewayAddress, is_inside, redirect_target
+from ipwhl_mirror.nodes.embedded.addresses import GatewayAddress, is_inside, is_loopback, redirect_target
 from ipwhl_mirror.nodes.errors import NodeRefused
 
 A = "https://a.example"
@@ -115,3 +115,21 @@ def test_redirects_lead_only_where_they_may(gateway: str, location: str, expecte
             redirect_target(home, home.join("/ipfs/x"), location)
     else:
         assert str(redirect_target(home, home.join("/ipfs/x"), location)) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.2", True),
+        ("127.1", True),
+        ("[::1]", True),
+        ("[::ffff:127.0.0.1]", True),
+        ("10.0.0.1", False),
+        ("192.168.1.1", False),
+        ("example.org", False),
+    ],
+)
+def test_loopback_is_this_machine_only(host: str, expected: bool) -> None:
+    """Private networks may be behind a proxy; this machine is not."""
+    assert is_loopback(httpx.URL(f"http://{host}/")) is expected

@@ -16,7 +16,7 @@ from ipwhl_mirror.nodes.base import Transfer
 from ipwhl_mirror.nodes.embedded.fetch import BLOCKS_AT_ONCE, fetch_block, fetch_blocks
 from ipwhl_mirror.nodes.embedded.gateways import GatewayPool
 from ipwhl_mirror.nodes.errors import BlockNotFound, NoSource
-from tests.nodes.gateway_setup import raw_answer, scripted, setup
+from tests.nodes.gateway_setup import Body, patience, raw_answer, scripted, setup
 from tests.simulators.faults import (
     Compressed,
     Cut,
@@ -84,7 +84,7 @@ async def test_block_is_asked_for_in_the_form_given(cid: Cid) -> None:
 )
 async def test_block_comes_from_another_gateway(fault: Fault, banned: bool, reason: str) -> None:
     """Whatever the first gateway does, the second gives the block, and the notes say why."""
-    async with setup({CID.digest: BLOCK}, {CID.digest: BLOCK}) as s:
+    async with setup({CID.digest: BLOCK}, {CID.digest: BLOCK}, transfer=patience(fault)) as s:
         s.gateways[0].always = fault
         assert await fetch_block(s.pool, CID) == BLOCK
         assert len(s.gateways[1].requests) == 1
@@ -125,8 +125,7 @@ async def test_absent_everywhere_is_not_found() -> None:
 )
 async def test_asking_ends(fault: Fault, tries: int) -> None:
     """A gateway that never gives it is asked so many times, and then there is no source."""
-    patience = 0.02 if isinstance(fault, Stall) else 10.0
-    async with setup({CID.digest: BLOCK}, transfer=Transfer(stall_timeout_s=patience)) as s:
+    async with setup({CID.digest: BLOCK}, transfer=patience(fault)) as s:
         s.gateways[0].always = fault
         with pytest.raises(NoSource) as caught:
             await fetch_block(s.pool, CID)
@@ -196,12 +195,20 @@ async def test_dripping_gateway_is_left() -> None:
         assert "sent only 31 bytes in 30 s" in pool.notes[0]
 
 
-async def test_redirects_are_followed_five_times() -> None:
-    """Five redirects are followed, the sixth is not."""
+async def test_five_redirects_are_followed() -> None:
+    """The answer after five redirects counts."""
     async with setup({CID.digest: BLOCK}) as s:
-        again = Redirect(f"{s.gateways[0].url}/ipfs/{CID}?format=raw")
-        s.gateways[0].script = [again] * 5
+        s.gateways[0].script = [Redirect()] * 5
         assert await fetch_block(s.pool, CID) == BLOCK
+        assert len(s.gateways[0].requests) == 6
+
+
+async def test_sixth_redirect_is_not_followed() -> None:
+    """The block would be one redirect away."""
+    async with setup({CID.digest: BLOCK}) as s:
+        s.gateways[0].script = [Redirect()] * 6
+        with pytest.raises(NoSource, match="redirects more than 5 times"):
+            await fetch_block(s.pool, CID)
         assert len(s.gateways[0].requests) == 6
 
 
@@ -250,6 +257,15 @@ async def test_connection_is_used_again_after_an_absent_block() -> None:
         assert len(s.gateways[0].connections) == 1
 
 
+async def test_body_of_an_error_is_read() -> None:
+    """The little text that comes with a 404 is taken, so that the connection can serve again."""
+    body = Body(b"not here")
+    async with scripted(lambda _: httpx.Response(404, stream=body), "https://a.example") as pool:
+        with pytest.raises(BlockNotFound):
+            await fetch_block(pool, CID)
+    assert body.was_read
+
+
 async def test_blocks_come_many_at_once_and_each_once() -> None:
     """As many as there are at once are asked for together; a repeated digest is fetched once."""
     blocks = {Cid.of(block).digest: block for block in (b"%d" % n for n in range(100))}
@@ -284,11 +300,12 @@ async def test_leaving_early_stops_the_requests() -> None:
     """Closing the iterator cancels what is under way."""
     blocks = {Cid.of(block).digest: block for block in (b"%d" % n for n in range(200))}
     async with setup(blocks) as s:
+        s.gateways[0].script, s.gateways[0].always = [None], Stall(-1)
         async with aclosing(fetch_blocks(s.pool, [Cid(1, RAW, digest) for digest in blocks])) as iterator:
             async for _ in iterator:
                 break
         assert s.pool.gateways[0].in_flight == 0
-        assert len(s.gateways[0].requests) < 200
+        assert len(s.gateways[0].requests) <= BLOCKS_AT_ONCE + 1
 
 
 async def collect(blocks: AsyncIterator[tuple[Cid, bytes]]) -> list[tuple[Cid, bytes]]:

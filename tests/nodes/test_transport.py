@@ -28,11 +28,13 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.ipld.raw\r\n"
 
 
 @asynccontextmanager
-async def server(answer: bytes) -> AsyncIterator[str]:
-    """Sends these bytes on every connection and closes it; its address."""
+async def server(answer: bytes, asked: list[bytes] | None = None) -> AsyncIterator[str]:
+    """Sends these bytes on every connection and closes it, and notes what was asked; its address."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(65536)
+        request = await reader.read(65536)
+        if asked is not None:
+            asked.append(request)
         writer.write(answer)
         await writer.drain()
         writer.close()
@@ -42,13 +44,13 @@ async def server(answer: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}"
 
 
-async def fetched(url: str) -> str:
-    """What comes of asking this server for the block: its bytes as text, or why not."""
+async def fetched(url: str, times: int = 1) -> str:
+    """What comes of asking this server for the block so often: its bytes as text, or why not."""
     time = FakeTime()
     transfer = Transfer(stall_timeout_s=0.5)
     async with GatewayPool([url], transfer, clock=time.clock, sleep=time.sleep) as pool:
         try:
-            return (await fetch_block(pool, CID)).decode()
+            return [await fetch_block(pool, CID) for _ in range(times)][-1].decode()
         except NoSource as error:
             return str(error)
 
@@ -127,6 +129,16 @@ async def test_answer_is_neither_decoded_nor_followed() -> None:
     ):
         assert response.status_code == 302
         assert b"".join([piece async for piece in response.aiter_raw()]) == b"xyz"
+
+
+async def test_cookies_are_not_kept() -> None:
+    """A gateway cannot recognise the next request by a cookie."""
+    asked: list[bytes] = []
+    answer = OK + b"Set-Cookie: id=1; Path=/\r\nContent-Length: 7\r\n\r\na block"
+    async with server(answer, asked) as url:
+        assert await fetched(url.replace("127.0.0.1", "localhost"), times=2) == "a block"
+    assert len(asked) == 2
+    assert not [request for request in asked if b"cookie" in request.lower()]
 
 
 async def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

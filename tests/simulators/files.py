@@ -14,7 +14,7 @@ from ipwhl_mirror.ipld.files import parse_file_node
 
 @dataclass(frozen=True, slots=True)
 class FileDag:
-    """A file: its root, payload, and blocks by digest; `leaves` in file order."""
+    """A file: its root, payload, blocks by digest, children first, and leaves in file order."""
 
     root: Cid
     payload: bytes

@@ -48,9 +48,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-async def test_the_lock_ends_with_a_killed_process(
-    holder: subprocess.Popen[bytes], tmp_path: Path
-) -> None:
+async def test_the_lock_ends_with_a_killed_process(holder: subprocess.Popen[bytes], tmp_path: Path) -> None:
     """kill -9 of the holder frees it."""
     with pytest.raises(LockHeld):
         async with data_dir_lock(tmp_path, "gc", wait_s=0):

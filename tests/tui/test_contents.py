@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.plans import amount_of
 from ipwhl_mirror.domain.releases import PlatformRow, Project, Wheel
 from ipwhl_mirror.domain.selections import Selection, select_wheels
-from ipwhl_mirror.tui import figures
 from ipwhl_mirror.tui.screens.contents import ContentsScreen
 from ipwhl_mirror.tui.widgets.row_list import RowList
 from tests.simulators.releases import read_release

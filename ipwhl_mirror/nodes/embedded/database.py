@@ -128,7 +128,7 @@ class Database:
             if self._writer is None:
                 return
             try:
-                while self._writer.execute("PRAGMA freelist_count").fetchone()[0]:
+                for _ in range(self._writer.execute("PRAGMA freelist_count").fetchone()[0] // 1000 + 1):
                     # It gives a row without columns for each page, and `execute` would end at the first.
                     self._writer.executescript("PRAGMA incremental_vacuum(1000)")
             except sqlite3.OperationalError as error:

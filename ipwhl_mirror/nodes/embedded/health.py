@@ -118,8 +118,9 @@ class Errand:
         self._tries: Counter[tuple[Gateway, Verdict]] = Counter()
 
     def advance(self) -> None:
-        """A part of it came: every gateway may fail as often again."""
+        """A part of it came: every gateway may be asked for the rest, and fail as often again."""
         self._tries.clear()
+        self.closed.clear()
 
     def tries(self, gateway: Gateway) -> int:
         """How often this gateway failed since something came."""

@@ -28,12 +28,11 @@ from ipwhl_mirror.nodes.base import (
     WalkedBlock,
 )
 from ipwhl_mirror.nodes.embedded import adding, gc, pins, reading
+from ipwhl_mirror.nodes.embedded.car_source import CarSource
 from ipwhl_mirror.nodes.embedded.completion import Completion
 from ipwhl_mirror.nodes.embedded.entries import Entry, Hint, bring_many
-from ipwhl_mirror.nodes.embedded.gateways import GatewayPool
 from ipwhl_mirror.nodes.embedded.layout import Step
 from ipwhl_mirror.nodes.embedded.locks import Holding, holding
-from ipwhl_mirror.nodes.embedded.sources import CarSource, GatewaySource
 from ipwhl_mirror.nodes.embedded.store import Store
 from ipwhl_mirror.nodes.embedded.threads import Threads, end_tasks
 from ipwhl_mirror.nodes.embedded.walk import Walk, next_blocks
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.embedded.rows import WholeFile
+    from ipwhl_mirror.nodes.embedded.sources import GatewaySource
 
 THREADS = 8
 REPORT_S = 0.1
@@ -251,6 +251,10 @@ class EmbeddedNode:
                     raise errors[0]
 
     def _fetching(self, transfer: Transfer) -> GatewaySource:
+        # The HTTP client takes half of the time in which `status` starts, which fetches nothing.
+        from ipwhl_mirror.nodes.embedded.gateways import GatewayPool
+        from ipwhl_mirror.nodes.embedded.sources import GatewaySource
+
         return GatewaySource(GatewayPool(self._gateways, transfer, client=self._client))
 
     @asynccontextmanager

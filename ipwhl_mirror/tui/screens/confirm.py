@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.display import safe_text
-from ipwhl_mirror.tui import figures
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.screens.dialog import Choice, Dialog

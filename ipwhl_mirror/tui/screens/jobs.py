@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 
-from ipwhl_mirror.tui import figures, messages
+from ipwhl_mirror.domain import figures
+from ipwhl_mirror.tui import messages
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Glyphs, Tone
 from ipwhl_mirror.tui.jobs import Job, JobState

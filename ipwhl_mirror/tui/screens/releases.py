@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 
+from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.platforms import ANY
 from ipwhl_mirror.domain.releases import PlatformRow, PlatformState
 from ipwhl_mirror.domain.selections import Selection
-from ipwhl_mirror.tui import figures, messages
+from ipwhl_mirror.tui import messages
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Glyphs, Look, Tone
 from ipwhl_mirror.tui.keys import BY_ID, Place, bindings

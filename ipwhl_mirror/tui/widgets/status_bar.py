@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.cells import cell_len
 from textual.widget import Widget
 
+from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.display import safe_text
-from ipwhl_mirror.tui import figures
 from ipwhl_mirror.tui.cells import TONE_CLASSES, Cell, Cut, fit_line, strip_of, tone_style
 from ipwhl_mirror.tui.glyphs import Tone
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from ipwhl_mirror.tui import figures
+from ipwhl_mirror.domain import figures
 
 
 @pytest.mark.parametrize(
