@@ -33,7 +33,7 @@ def test_help_loads_little(args: list[str]) -> None:
 
 @pytest.mark.parametrize("command", ["status", "verify"])
 def test_what_fetches_nothing_loads_no_http(command: str, tmp_path: Path) -> None:
-    """A command that reads what is here loads neither an HTTP client nor a server: they take half its time."""
+    """A command that reads what is here loads no HTTP client and no server: they take half its time."""
     args = ["--data-dir", str(tmp_path), "--node", "embedded", command]
     ran = subprocess.run([sys.executable, "-c", HELP, *args], capture_output=True, text=True, check=True)
     loaded = ran.stdout.splitlines()[-1].split()[1:]
