@@ -56,9 +56,8 @@ class _Events:
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        finished = progress.total_bytes is not None and progress.done_bytes >= progress.total_bytes
         same_phase = progress.phase is self._phase
-        if progress.note is None and not finished and same_phase and now - self._last < _EVERY_S:
+        if progress.note is None and not _is_over(progress) and same_phase and now - self._last < _EVERY_S:
             return
         self._last, self._phase = now, progress.phase
         click.echo(json_text(msgspec.to_builtins(progress)), err=True)
@@ -78,6 +77,14 @@ class _Lines:
             return
         self._last, self._phase = now, progress.phase
         click.echo(describe(progress), err=True)
+
+
+def _is_over(progress: Progress) -> bool:
+    """Whether this is the last that a phase tells."""
+    bytes_are_done = progress.total_bytes is None or progress.done_bytes >= progress.total_bytes
+    wheels_are_done = progress.total_wheels is None or progress.done_wheels >= progress.total_wheels
+    has_an_end = progress.total_bytes is not None or progress.total_wheels is not None
+    return has_an_end and bytes_are_done and wheels_are_done
 
 
 def describe(progress: Progress) -> str:
@@ -105,23 +112,31 @@ def _bar(run: Run) -> Iterator[ProgressSink]:
 
     console = Console(stderr=True, no_color=run.no_color or None, markup=False, highlight=False, emoji=False)
     columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-    with Bar(
+    bar = Bar(
         *columns,
         console=console,
         transient=True,
         refresh_per_second=8,
-        redirect_stdout=sys.stdout.isatty(),  # data for a file or a pipe stays on stdout
-    ) as bar:
-        task = bar.add_task("", total=None)
+        redirect_stdout=False,  # data for a file or a pipe stays on stdout
+    )
+    task = bar.add_task("", total=None)
 
-        def sink(progress: Progress) -> None:
-            if progress.note:
-                console.print(safe_text(progress.note))
-            bar.update(
-                task,
-                description=describe(progress),
-                total=progress.total_bytes or progress.total_wheels,
-                completed=progress.done_bytes if progress.total_bytes else progress.done_wheels,
-            )
+    def sink(progress: Progress) -> None:
+        if progress.note:
+            console.print(safe_text(progress.note))
+        bar.update(
+            task,
+            description=describe(progress),
+            total=progress.total_bytes or progress.total_wheels,
+            completed=progress.done_bytes if progress.total_bytes else progress.done_wheels,
+        )
+        # a bar that has nothing more to say is taken away, so that no line of the result meets it
+        if _is_over(progress):
+            bar.stop()
+        elif not bar.live.is_started:
+            bar.start()
 
+    try:
         yield sink
+    finally:
+        bar.stop()

@@ -14,10 +14,10 @@ from ipwhl_mirror.ipld.files import parse_file_node
 from ipwhl_mirror.nodes.base import Fault, Pin, Reach
 from ipwhl_mirror.nodes.embedded.database import Database
 from ipwhl_mirror.nodes.embedded.layout import Layout
-from ipwhl_mirror.nodes.errors import NodeRefused, PinFailed
+from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound, NodeRefused, PinFailed
 from tests.nodes.embedded_disk import damage_block, flip_bit, lose_block
 from tests.nodes.embedded_world import EmbeddedWorld, store_directory, world
-from tests.nodes.world import blocks_of, walked
+from tests.nodes.world import blocks_of, read, walked
 from tests.simulators.dags import BIG, SMALL, Dag, make_release, small_release
 from tests.simulators.vectors import content
 
@@ -171,6 +171,23 @@ async def test_a_failed_repair_leaves_the_good_part_readable(world: EmbeddedWorl
     assert "--gateway" in (caught.value.hint or "")
     faults = [block.cid for block in await walked(world.node, V0.root) if block.fault]
     assert faults == [leaves(V0, BIG)[0]]
+
+
+async def test_a_damaged_file_is_never_read_short(world: EmbeddedWorld) -> None:
+    """Cut or gone: the error of the block, after the bytes before it."""
+    world.offer(V0.by_digest())
+    await world.node.pin(V0.root, "x")
+    cid, data = V0.files[BIG]
+    path = file_of(world, V0, BIG)
+    truncate(path, CHUNK + 5)
+    came = bytearray()
+    with pytest.raises(BlockCorrupt):
+        async for piece in world.node.read_file(cid):
+            came += piece
+    assert came == data[:CHUNK]
+    path.unlink()
+    with pytest.raises(BlockNotFound):
+        await read(world.node, cid)
 
 
 async def test_pinning_what_shares_a_damaged_file_mends_it(world: EmbeddedWorld) -> None:

@@ -46,7 +46,11 @@ def file_pieces(store: Store, cid: Cid, start: int, end: int | None) -> Generato
         yield from _block_pieces(store, cid, start, end)
         return
     stop = file.size if end is None else min(end, file.size)
-    with file.path.open("rb", buffering=0) as stream:
+    try:
+        stream = file.path.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise BlockNotFound(cid) from None
+    with stream:
         stream.seek(start)
         while start < stop:
             piece = stream.read(min(PIECE, stop - start))
