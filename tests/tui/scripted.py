@@ -118,7 +118,7 @@ class ScriptedBackend(Backend):
             raise self.unreachable
         return Overview(
             now=NOW,
-            node=NodeStatus(kind="kubo", version="0.43", repo_bytes=0, free_bytes=FREE, peers=self.peers),
+            node=NodeStatus(kind="embedded", version="1.0", repo_bytes=0, free_bytes=FREE, peers=self.peers),
             releases=tuple(self._summary(release) for _, release, _ in self.tracked),
             is_demo=self.is_demo,
         )

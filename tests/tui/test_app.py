@@ -53,8 +53,8 @@ async def test_digits_and_escape_go_between_views() -> None:
 @pytest.mark.parametrize(
     ("width", "parts", "missing"),
     [
-        (120, ("212.0 GB free", "kubo 0.43", "14 peers", "read-only"), ()),
-        (80, ("212.0 GB free", "kubo 0.43", "14 peers", "read-only"), ()),
+        (120, ("212.0 GB free", "embedded 1.0", "14 peers", "read-only"), ()),
+        (80, ("212.0 GB free", "embedded 1.0", "14 peers", "read-only"), ()),
         (56, ("read-only", "212.0 GB free"), ("peers",)),
     ],
 )
