@@ -93,7 +93,8 @@ async def send_car(
     await response.prepare(request)
     if request.method == "HEAD":
         return response
-    pending = bytearray(car_header([resolved.roots[0]]))
+    # As Kubo does: who imports it pins what was asked for, and not the release around it.
+    pending = bytearray(car_header([resolved.cid]))
     try:
         async with closing_stream(_blocks(node, resolved, wanted)) as blocks:
             async for cid, block in blocks:

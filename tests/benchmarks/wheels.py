@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.config import Config, NodeConfig, StorageConfig
 from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.ipld.cid import Cid
-from ipwhl_mirror.nodes.embedded.node import EmbeddedNode
 from ipwhl_mirror.services import pinning, publishing, releases, verifying
 from ipwhl_mirror.services.session import Session
 from ipwhl_mirror.services.settings import Settings
@@ -54,7 +53,8 @@ def publish(size: Size) -> Iterator[Figure]:
 
 
 def fetch(size: Size) -> Iterator[Figure]:
-    """Fetching a release from our gateway, hashed and synced; then pinning it, which reads it back too."""
+    """Fetching the wheels of a tracked release from our gateway, hashed and synced; then pinning it, which
+    reads it back too."""
     wheels = write_wheels(size.directory / "fetched", size.files, size.file_bytes)
     source = size.directory / "source"
     published = json.loads(run(command(source, "--json", "publish", *map(str, wheels))))
@@ -63,7 +63,7 @@ def fetch(size: Size) -> Iterator[Figure]:
         curl = _curl(size.directory / "curl", url, root, wheels)
 
         def fetched() -> float:
-            return asyncio.run(_fetch(size.directory / "store", url, root, wheels))
+            return asyncio.run(_fetch(_settings(size.directory / "store", url), root, size.files))
 
         def pinned() -> float:
             return asyncio.run(_pin(_settings(size.directory / "mirror", url), root, size.files))
@@ -137,17 +137,15 @@ async def _publish(settings: Settings, wheels: Sequence[Path]) -> float:
     return taken
 
 
-async def _fetch(directory: Path, url: str, root: Cid, wheels: Sequence[Path]) -> float:
-    node = EmbeddedNode(directory, [url])
-    try:
+async def _fetch(settings: Settings, root: Cid, files: int) -> float:
+    async with Session.open(settings) as session:
+        loaded = await releases.track(session, root, label="one")
         began = time.perf_counter()
-        await node.pin(root, "all")
+        await session.node.pin(root, "all")
         taken = time.perf_counter() - began
-    finally:
-        await node.aclose()
-    kept = sum(path.stat().st_size for path in (directory / "wheels").rglob("*") if path.is_file())
-    require(kept == sum(path.stat().st_size for path in wheels), f"{kept} bytes are kept")
-    shutil.rmtree(directory)
+        kept = await session.node.whole(wheel.cid for wheel in loaded.release.wheels)
+    require(len(kept) == files, f"{len(kept)} wheels are kept")
+    shutil.rmtree(settings.data_dir)
     return taken
 
 
