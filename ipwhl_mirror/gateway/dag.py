@@ -116,7 +116,9 @@ async def walk_dag(
         if key not in sent:
             sent.add(key)
             yield step.cid, block
-        levels.append(_Level(_below(step.cid, block, scope, step.part)))
+        # Only parts of a file have a size.
+        below = _file_parts(step.cid, block, step.part) if step.size else _below(step.cid, block, scope, None)
+        levels.append(_Level(below))
 
 
 def first_steps(cid: Cid, block: bytes, scope: Scope, entity_bytes: EntityBytes | None) -> list[Step]:

@@ -94,19 +94,20 @@ async def send_car(
     if request.method == "HEAD":
         return response
     # As Kubo does: who imports it pins what was asked for, and not the release around it.
-    pending = bytearray(car_header([resolved.cid]))
+    pending, length = [car_header([resolved.cid])], 0
     try:
         async with closing_stream(_blocks(node, resolved, wanted)) as blocks:
             async for cid, block in blocks:
-                pending += car_section(cid, block)
-                if len(pending) >= _PIECE:
-                    await send_bytes(request, response, bytes(pending))
-                    pending.clear()
+                pending.append(car_section(cid, block))
+                length += len(block)
+                if length >= _PIECE:
+                    await send_bytes(request, response, b"".join(pending))
+                    pending, length = [], 0
     except (NodeError, IpldError):
         # What came before the missing block is good, and the client's next attempt needs less.
-        await send_bytes(request, response, bytes(pending))
+        await send_bytes(request, response, b"".join(pending))
         raise
-    await send_bytes(request, response, bytes(pending))
+    await send_bytes(request, response, b"".join(pending))
     return response
 
 

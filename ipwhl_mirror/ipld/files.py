@@ -211,6 +211,8 @@ def parse_file_node(cid: Cid, block: bytes) -> FileNode:
         if len(block) > MAX_BLOCK:
             raise ForbiddenBlock(f"{len(block)} bytes, of at most {MAX_BLOCK}", cid=cid)
         return FileNode(len(block), block, ())
+    if _is_full_leaf(block):
+        return FileNode(CHUNK, block[len(_FULL_FRAME[0]) : -len(_FULL_FRAME[1])], ())
     node = parse_unixfs(block, cid)
     if node.kind not in (Kind.FILE, Kind.RAW):
         raise MalformedBlock(f"a {node.kind.label}, not a file", cid=cid)
@@ -224,6 +226,13 @@ def parse_file_node(cid: Cid, block: bytes) -> FileNode:
     _check_sizes(node.blocksizes, len(node.links), node.filesize, cid)
     links = zip(node.links, node.blocksizes, strict=True)
     return FileNode(sum(node.blocksizes), None, tuple((link.cid, size) for link, size in links))
+
+
+def _is_full_leaf(block: bytes) -> bool:
+    """True for what most blocks of a wheel are; field by field, the chunk would be copied once more."""
+    header, trailer = _FULL_FRAME
+    is_so_long = len(block) == len(header) + CHUNK + len(trailer)
+    return is_so_long and block.startswith(header) and block.endswith(trailer)
 
 
 def _check_sizes(sizes: Sequence[int], links: int, filesize: int | None, cid: Cid) -> None:
