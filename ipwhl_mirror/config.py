@@ -8,6 +8,7 @@ keys and values of the wrong kind are errors that name the file, the key and wha
     gateways = ["https://..."]      hosts = []                       budget = 0
     concurrency = 8                 behind_proxy = false
     stall_timeout = 30
+    auth_file = ""
 """
 
 from __future__ import annotations
@@ -42,13 +43,15 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """`[node]`: which node, and how the embedded one fetches.
 
     Attributes:
-        spec: "auto", "embedded", or the address of a Kubo RPC.
+        spec: "auto", "embedded", or the address of a Kubo RPC, a multiaddr or a URL.
+        auth_file: a file with the RPC's secret, which only its owner may read; "" for none.
         gateways: trustless gateways, base addresses, asked side by side.
         concurrency: wheels fetched at once.
         stall_timeout: seconds without a byte after which a source is left.
     """
 
     spec: str = "auto"
+    auth_file: str = ""
     gateways: tuple[str, ...] = DEFAULT_GATEWAYS
     concurrency: int = 8
     stall_timeout: float = 30.0

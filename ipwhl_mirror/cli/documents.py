@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.diffs import ProjectDiff, ReleaseDiff
     from ipwhl_mirror.domain.plans import Amount
     from ipwhl_mirror.domain.releases import PlatformRow, Wheel
-    from ipwhl_mirror.nodes.base import GcPreview
-    from ipwhl_mirror.services.doctor import Finding
+    from ipwhl_mirror.nodes.base import Finding, GcPreview
     from ipwhl_mirror.services.holdings import Holding
     from ipwhl_mirror.services.overview import ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
@@ -176,6 +175,7 @@ def _removal(removal: Removal) -> Document:
         "leaving": amount(removal.plan.leaving),
         "staying": amount(removal.plan.staying),
         "reclaimable": amount(removal.plan.reclaimable),
+        "exact": not removal.unread,
     }
 
 
@@ -335,6 +335,7 @@ def doctor(findings: Sequence[Finding]) -> Document:
                 "check": finding.check,
                 "health": finding.health.value,
                 "found": finding.found,
+                "why": finding.why,
                 "remedy": finding.remedy,
             }
             for finding in findings

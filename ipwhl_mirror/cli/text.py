@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.diffs import ProjectDiff, ReleaseDiff
     from ipwhl_mirror.domain.plans import Amount
     from ipwhl_mirror.domain.releases import PlatformRow
-    from ipwhl_mirror.nodes.base import GcPreview
-    from ipwhl_mirror.services.doctor import Finding
+    from ipwhl_mirror.nodes.base import Finding, GcPreview
     from ipwhl_mirror.services.holdings import Holding
     from ipwhl_mirror.services.overview import ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
@@ -155,10 +154,13 @@ def removal(what: Removal) -> list[str]:
     lines = [f"{len(what.going)} pin(s) to remove:"]
     lines += [f"  {_holding(going.holding)}  {amount(going.amount)}" for going in what.going]
     plan = what.plan
+    at_most = "at most " if what.unread else ""
     lines.append(
         f"{amount(plan.leaving)} leave the pin set; {amount(plan.staying)} stay under other pins; "
-        f"{amount(plan.reclaimable)} become reclaimable at the next gc"
+        f"{at_most}{amount(plan.reclaimable)} become reclaimable at the next gc"
     )
+    if what.unread:
+        lines.append(f"{what.unread} pin(s) of other programs may share some of it: --exact reads them")
     return lines
 
 
@@ -255,7 +257,8 @@ def exported(report: ExportReport) -> None:
 def pip_config(config: PipConfig) -> None:
     """`pip-config`: lines to paste."""
     for address in config.addresses:
-        what = "every wheel of the release is listed; one that is not mirrored here answers 404"
+        what = "every wheel of the release is listed; one that is not mirrored here "
+        what += "is fetched by the node, outside plan and budget" if address.fetches else "answers 404"
         if address.selection is not None:
             what = f"only what is mirrored: {address.selection or 'the whole release'}"
         tested = "tested" if address.tested else "not answering; run: ipwhl-mirror serve"
@@ -268,8 +271,10 @@ def doctor(findings: Sequence[Finding]) -> None:
     """`doctor`."""
     for finding in findings:
         click.echo(f"{finding.health.value:8} {finding.check}: {safe_text(finding.found)}")
+        if finding.why:
+            click.echo(f"{'':8} {safe_text(finding.why)}")
         if finding.remedy:
-            click.echo(f"{'':8} -> {finding.remedy}")
+            click.echo(f"{'':8} -> {safe_text(finding.remedy)}")
 
 
 def _claimed_amount(value: Amount) -> str:

@@ -126,7 +126,8 @@ async def _stream(
     request: web.Request, response: web.StreamResponse, node: Node, cid: Cid, part: ByteRange
 ) -> None:
     """Send from the node's stream; nothing before its first piece is there."""
-    if cid.digest not in await node.whole([cid]):
+    whole = await node.whole([cid])
+    if whole is None or cid.digest not in whole:
         await _check_end(node, cid, part)
     async with closing_stream(node.read_file(cid, start=part.start, end=part.end)) as pieces:
         piece: bytes | None = await anext(pieces, None)

@@ -145,6 +145,49 @@ class NodeGateway:
     fetches: bool
 
 
+class Health(Enum):
+    """How serious a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        check: what, in a word or two.
+        found: what is so, with its numbers.
+        why: why it matters; None where all is well.
+        remedy: the command or setting that changes it; None when nothing is to be done.
+    """
+
+    check: str
+    health: Health
+    found: str
+    why: str | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinHints:
+    """What a caller of `pin` knows, so that the node need not find it out.
+
+    Attributes:
+        files: the file DAGs (wheels) under the CID that may be missing here, with their claimed sizes in
+            bytes; progress and failures are told in these.
+        base: a pin of the same name that is complete on this node and shares most with the CID.
+    """
+
+    files: tuple[tuple[Cid, int], ...] = ()
+    base: Cid | None = None
+
+
+NO_HINTS = PinHints()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
     """Settings of one fetching call.
@@ -161,7 +204,15 @@ class Transfer:
 
 
 class Node(Protocol):
-    """A node of this machine."""
+    """A node of this machine.
+
+    Attributes:
+        walks_at_once: how many walks side by side read the fastest.
+        owner: marks what this program puts on the node for a while; set before the first change.
+    """
+
+    walks_at_once: int
+    owner: str
 
     async def status(self) -> NodeStatus:
         """What it is and what room it has.
@@ -170,15 +221,27 @@ class Node(Protocol):
             NodeUnreachable: no answer.
         """
 
-    def get_blocks(self, cids: Iterable[Cid], reach: Reach) -> AsyncIterator[tuple[Cid, bytes]]:
+    def get_blocks(
+        self, cids: Iterable[Cid], reach: Reach, *, on_arrival: Callable[[int], None] | None = None
+    ) -> AsyncIterator[tuple[Cid, bytes]]:
         """The blocks, each hashed, in any order, as soon as each is there; duplicates once.
 
         With `Reach.NETWORK` what is not here is fetched and kept (unpinned).
+
+        Args:
+            on_arrival: told how many of them are here so far, where that is known before they are given.
 
         Raises:
             BlockNotFound: one cannot be had; those yielded before are good and stay.
             BlockCorrupt: one is damaged on disk and `reach` is LOCAL.
             NoSource: nobody answered.
+        """
+
+    def dag_blocks(self, cid: Cid) -> AsyncIterator[tuple[Cid, bytes]]:
+        """Every block under `cid`, local, hashed, each once: for a DAG without large files, as an index.
+
+        Raises:
+            BlockNotFound, BlockCorrupt: one is not whole here.
         """
 
     async def put_blocks(self, blocks: Iterable[tuple[Cid, bytes]]) -> None:
@@ -218,10 +281,11 @@ class Node(Protocol):
     def local_path(self, cid: Cid) -> Path | None:
         """The whole file under `cid` on disk, for sendfile; None when it is not kept as one."""
 
-    async def whole(self, cids: Iterable[Cid]) -> set[bytes]:
+    async def whole(self, cids: Iterable[Cid]) -> set[bytes] | None:
         """Digests of those file DAGs known to be whole here, without reading them.
 
-        A cheap answer for plans: it may leave out DAGs that are whole, and proves nothing.
+        A cheap answer for plans: it may leave out DAGs that are whole, and proves nothing. None from a node
+        that can tell only what its pins say.
         """
 
     async def pin(
@@ -230,6 +294,7 @@ class Node(Protocol):
         name: str,
         *,
         transfer: Transfer = ...,
+        hints: PinHints = NO_HINTS,
         on_progress: Callable[[PinProgress], None] | None = None,
     ) -> None:
         """Fetch what is missing under `cid` and keep all of it: afterwards it is in `pins`.
@@ -246,6 +311,13 @@ class Node(Protocol):
 
     async def unpin(self, cid: Cid) -> None:
         """Stop keeping it. Nothing is deleted before a garbage collection. No pin: no effect."""
+
+    async def pinned(self) -> set[bytes]:
+        """Digests of the roots of all recursive pins, ours and foreign: cheaper than their names.
+
+        Raises:
+            NodeUnreachable: no answer, or not a whole one; never an empty set instead.
+        """
 
     async def pins(self) -> Sequence[Pin]:
         """All recursive pins, ours and foreign, sorted.
@@ -273,6 +345,9 @@ class Node(Protocol):
             PinFailed: some could not be had; the error lists them.
         """
 
+    async def sweep(self) -> None:
+        """Remove what a killed run of this program left for a while on the node; the caller holds a lock."""
+
     async def preview_gc(self) -> GcPreview:
         """What `collect_garbage` would remove now. Deletes nothing."""
 
@@ -281,6 +356,13 @@ class Node(Protocol):
 
     async def gateway(self) -> NodeGateway | None:
         """The node's own gateway, or None."""
+
+    async def examine(self) -> Sequence[Finding]:
+        """What is so with this node, and what of it is wrong. Changes nothing.
+
+        Raises:
+            NodeError: it does not answer.
+        """
 
     async def aclose(self) -> None:
         """Release what the node holds open. Safe to call twice."""

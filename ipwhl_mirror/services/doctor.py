@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror import __version__
 from ipwhl_mirror.domain.figures import size
 from ipwhl_mirror.gateway.errors import GatewayError
 from ipwhl_mirror.gateway.server import start_gateway
+from ipwhl_mirror.nodes.base import Finding, Health
 from ipwhl_mirror.nodes.errors import NodeError
 from ipwhl_mirror.services.holdings import holdings
 from ipwhl_mirror.services.serving import gateway_settings
@@ -22,30 +21,6 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.session import Session
 
 _FEW_INODES = 10_000
-
-
-class Health(Enum):
-    """How serious a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        check: what, in a word or two.
-        found: what is so, with its numbers.
-        remedy: what to do; None when nothing is.
-    """
-
-    check: str
-    health: Health
-    found: str
-    remedy: str | None = None
 
 
 async def examine(session: Session) -> tuple[Finding, ...]:
@@ -58,7 +33,7 @@ async def examine(session: Session) -> tuple[Finding, ...]:
             *findings,
             Finding(check="node", health=Health.PROBLEM, found=str(error), remedy=error.hint),
         )
-    findings += [_node(status), _disk(session, status), _inodes(status), _sources(session)]
+    findings += [_node(status), _disk(session, status), _inodes(status), *await session.node.examine()]
     findings += [await _pins(session), await _gateway(session)]
     return tuple(findings)
 
@@ -116,29 +91,8 @@ def _inodes(status: NodeStatus) -> Finding:
     return Finding(check="inodes", health=Health.OK, found=f"{status.free_inodes} free")
 
 
-def _sources(session: Session) -> Finding:
-    gateways = session.settings.config.node.gateways
-    if not gateways:
-        return Finding(
-            check="gateways",
-            health=Health.WARNING,
-            found="none: nothing can be fetched",
-            remedy="give --gateway URL, or [node] gateways",
-        )
-    plain = [url for url in gateways if url.startswith("http://") and "127.0.0.1" not in url]
-    if plain:
-        return Finding(
-            check="gateways",
-            health=Health.WARNING,
-            found=f"{', '.join(plain)}: not encrypted; others on the way see what is fetched, "
-            "but cannot change it",
-            remedy="use https where the gateway has it",
-        )
-    return Finding(check="gateways", health=Health.OK, found=", ".join(gateways))
-
-
 async def _pins(session: Session) -> Finding:
-    held = holdings(session, await session.node.pins())
+    held = holdings(session, await session.node.pinned())
     unread = [holding for holding in held if holding.verification is None]
     if unread:
         return Finding(

@@ -16,10 +16,9 @@ from ipwhl_mirror.services import releases
 from ipwhl_mirror.state.database import KnownPin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Set
 
     from ipwhl_mirror.domain.releases import Release, Wheel
-    from ipwhl_mirror.nodes.base import Pin
     from ipwhl_mirror.services.session import Session
     from ipwhl_mirror.state.database import TrackedRelease, Verification
 
@@ -44,24 +43,22 @@ class Holding:
         return None if self.pin.selection is None else Selection.from_cli_text(self.pin.selection)
 
 
-def holdings(session: Session, pins: Sequence[Pin]) -> tuple[Holding, ...]:
+def holdings(session: Session, on_node: Set[bytes]) -> tuple[Holding, ...]:
     """The pins of tracked releases among the node's pins, oldest first.
 
     Args:
-        pins: what the node lists.
+        on_node: digests of the roots of the node's pins.
     """
-    on_node = {pin.cid.digest: pin for pin in pins}
     tracked = {release.cid.digest: release for release in session.state.releases()}
     verified = session.state.verifications()
     known = {pin.cid.digest: pin for pin in session.state.known_pins()}
     for digest, release in tracked.items():
         if digest in on_node and digest not in known:
-            foreign = on_node[digest]
             known[digest] = KnownPin(
-                cid=foreign.cid,
+                cid=release.cid,
                 release=digest,
                 selection="",
-                name=foreign.name,
+                name="",
                 created_at=release.tracked_at,
                 adopted=True,
             )
@@ -89,12 +86,19 @@ async def pinned_digests(
         held: the holdings to look at.
         loaded: a release that is in memory already and need not be read again.
     """
+    read_back = [holding for holding in held if holding.verification is not None]
+    return await kept_digests(session, read_back, loaded)
+
+
+async def kept_digests(
+    session: Session, held: Iterable[Holding], loaded: Release | None = None
+) -> set[bytes]:
+    """Digests of the wheels under these holdings, which their pins keep on the node."""
     digests: set[bytes] = set()
     known = {} if loaded is None else {loaded.root.digest: loaded}
     by_release: dict[bytes, list[Holding]] = {}
     for holding in held:
-        if holding.verification is not None:
-            by_release.setdefault(holding.tracked.cid.digest, []).append(holding)
+        by_release.setdefault(holding.tracked.cid.digest, []).append(holding)
     for digest, group in by_release.items():
         release = known.get(digest)
         if release is None:

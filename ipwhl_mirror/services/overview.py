@@ -82,7 +82,7 @@ async def status(session: Session) -> StatusReport:
         NodeError: the node does not answer, or the index of a release is damaged.
     """
     node = await session.node.status()
-    held = holdings(session, await session.node.pins())
+    held = holdings(session, await session.node.pinned())
     known = session.state.releases()
     return StatusReport(
         node=node,
@@ -103,7 +103,7 @@ async def show(session: Session, rel: str, selection: Selection) -> ShowReport:
 
 async def show_loaded(session: Session, loaded: LoadedRelease, selection: Selection) -> ShowReport:
     """The same, of a release in memory."""
-    held = holdings(session, await session.node.pins())
+    held = holdings(session, await session.node.pinned())
     pinned = await pinned_digests(session, held, loaded.release)
     wheels = select_wheels(loaded.release, selection)
     return ShowReport(

@@ -1,9 +1,11 @@
 """Pin parts of a release, and unpin them.
 
-`pin` plans, checks the guards, and then, one part after the other: stores the part's tree, writes down that
-the pin will be ours, lets the node fetch and pin it, and reads back what was not verified before. A kill
-after any of these steps loses nothing: the next run finds the claim, the wheels and
-the pin where they are.
+`pin` plans, checks the guards, stores the trees of all parts, and then, one part after the other: writes down
+that the pin will be ours, lets the node fetch and pin it, and reads back what was not verified before. A kill
+after any of these steps loses nothing: the next run finds the claim, the wheels and the pin where they are.
+
+The node is told which wheels it may not have, and which verified pin of the same part, of an older release,
+the new one shares most with: a node that can (Kubo) then looks only at what differs.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.progress import Meter
+from ipwhl_mirror.nodes.base import NO_HINTS, PinHints
 from ipwhl_mirror.services.errors import DamageFound, NothingSelected
 from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
 from ipwhl_mirror.services.holdings import Holding, holdings, wheels_of
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ipwhl_mirror.domain.plans import PartPlan
+    from ipwhl_mirror.domain.releases import Wheel
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import PinProgress
@@ -73,6 +77,14 @@ async def pin(session: Session, rel: str, selection: Selection, *, sink: Progres
             )
         forecast.check()
         run = _Run(session, loaded, sink, Meter(forecast.plan.fetch.bytes, clock=session.monotonic))
+        run.missing = {wheel.cid.digest: wheel for wheel in forecast.plan.to_fetch}
+        await session.node.put_blocks(
+            {
+                cid: block
+                for tree in (loaded.release.index, *(part.tree for part in forecast.plan.parts))
+                for cid, block in tree.blocks
+            }.items()
+        )
         for part in forecast.plan.parts:
             await run.pin_part(part)
         return PinReport(
@@ -95,18 +107,27 @@ class _Run:
     wheels_before: int = 0
     current: int = 0
     current_items: int = 0
+    missing: dict[bytes, Wheel] = field(default_factory=dict)
     reading: Reading = field(default_factory=Reading)
     notes: dict[str, None] = field(default_factory=dict)
 
     async def pin_part(self, part: PartPlan) -> None:
         session = self.session
-        before = holdings(session, await session.node.pins())
-        await session.node.put_blocks([*self.loaded.release.index.blocks, *part.tree.blocks])
-        await claim_and_pin(session, self.loaded, part.tree.cid, part.selection, on_progress=self._fetching)
+        before = holdings(session, await session.node.pinned())
+        hints = PinHints(files=self._wanted(part), base=_base(before, part, self.loaded))
+        await claim_and_pin(
+            session, self.loaded, part.tree.cid, part.selection, hints=hints, on_progress=self._fetching
+        )
+        for wheel in part.wheels:
+            self.missing.pop(wheel.cid.digest, None)
         self.fetched_before += self.current
         self.wheels_before += self.current_items
         self.current = self.current_items = 0
         await self._read_back(part, before)
+
+    def _wanted(self, part: PartPlan) -> tuple[tuple[Cid, int], ...]:
+        wheels = {wheel.cid: wheel.bytes for wheel in part.wheels if wheel.cid.digest in self.missing}
+        return tuple(wheels.items())
 
     async def _read_back(self, part: PartPlan, before: Sequence[Holding]) -> None:
         session = self.session
@@ -154,12 +175,27 @@ class _Run:
             )
 
 
+def _base(held: Sequence[Holding], part: PartPlan, loaded: LoadedRelease) -> Cid | None:
+    """The newest complete pin of the same part of another release; a node gives the new pin its name."""
+    for holding in reversed(held):
+        if (
+            not holding.pin.adopted
+            and holding.selection == part.selection
+            and holding.tracked.cid.digest != loaded.tracked.cid.digest
+            and holding.verification is not None
+            and holding.verification.trusted
+        ):
+            return holding.pin.cid
+    return None
+
+
 async def claim_and_pin(
     session: Session,
     loaded: LoadedRelease,
     root: Cid,
     selection: Selection | None,
     *,
+    hints: PinHints = NO_HINTS,
     on_progress: Callable[[PinProgress], None] | None = None,
 ) -> None:
     """Write down what a pin is, then let the node make it. What is pinned already is left as it is: if it
@@ -167,14 +203,14 @@ async def claim_and_pin(
 
     Args:
         selection: the part; None where it is not known.
+        hints: see Node.pin.
 
     Raises:
         PinFailed, NoSource, NoSpace: see Node.pin.
     """
-    on_node = {pin.cid.digest: pin for pin in await session.node.pins()}
+    is_pinned = root.digest in await session.node.pinned()
     claim = {pin.cid.digest: pin for pin in session.state.known_pins()}.get(root.digest)
-    foreign = on_node.get(root.digest)
-    if claim is not None and claim.adopted and foreign is None:
+    if claim is not None and claim.adopted and not is_pinned:
         session.state.remove_pin(root)  # whoever made it has let it go: the next one is ours
         claim = None
     name = PIN_PREFIX + "subset" if selection is None else pin_name(selection)
@@ -184,14 +220,21 @@ async def claim_and_pin(
                 cid=root,
                 release=loaded.tracked.cid.digest,
                 selection=None if selection is None else selection.cli_text(),
-                name=name if foreign is None else foreign.name,
+                name=await _foreign_name(session, root) if is_pinned else name,
                 created_at=session.clock(),
-                adopted=foreign is not None,
+                adopted=is_pinned,
             )
         )
-    if foreign is None:
+    if not is_pinned:
         session.state.forget_verified(root)
-        await session.node.pin(root, name, transfer=session.settings.transfer, on_progress=on_progress)
+        await session.node.pin(
+            root, name, transfer=session.settings.transfer, hints=hints, on_progress=on_progress
+        )
+
+
+async def _foreign_name(session: Session, root: Cid) -> str:
+    names = [pin.name for pin in await session.node.pins() if pin.cid.digest == root.digest]
+    return names[0] if names else ""
 
 
 async def unpin(session: Session, roots: Iterable[Cid]) -> tuple[Cid, ...]:

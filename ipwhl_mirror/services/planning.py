@@ -6,6 +6,7 @@ Planning reads the index and asks the node what it has; it fetches nothing and c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.figures import size
@@ -21,15 +22,26 @@ from ipwhl_mirror.domain.plans import (
 from ipwhl_mirror.domain.subsets import subset_tree
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.errors import GuardRefused, NotPinned
-from ipwhl_mirror.services.holdings import Holding, holdings, wheels_of
+from ipwhl_mirror.services.holdings import Holding, holdings, kept_digests, wheels_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence, Set
 
+    from ipwhl_mirror.domain.releases import Wheel
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
+
+
+class Bound(Enum):
+    """How sure a forecast of reclaimable bytes is.
+
+    UPPER takes pins of other programs to share nothing; EXACT reads all of them.
+    """
+
+    UPPER = "upper"
+    EXACT = "exact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +85,13 @@ class Removal:
     Attributes:
         going: exactly the pins that are removed.
         plan: bytes that leave the pin set, that stay under other pins, that become reclaimable.
+        unread: pins of other programs that were not looked into: where there are any, what becomes
+            reclaimable is an upper bound.
     """
 
     going: tuple[GoingPin, ...]
     plan: UnpinPlan
+    unread: int
 
     @property
     def roots(self) -> tuple[Cid, ...]:
@@ -103,9 +118,8 @@ async def forecast_pin(session: Session, rel: str, selection: Selection) -> PinF
 
 async def forecast_loaded(session: Session, loaded: LoadedRelease, selection: Selection) -> PinForecast:
     """The same, of a release in memory."""
-    pins = {pin.cid.digest for pin in await session.node.pins()}
-    here = await session.node.whole(wheel.cid for wheel in loaded.release.wheels)
-    plan = plan_pin(loaded.release, selection, here=here, pinned=pins)
+    pins = await session.node.pinned()
+    plan = plan_pin(loaded.release, selection, here=await digests_here(session, loaded, pins), pinned=pins)
     status = await session.node.status()
     storage = session.settings.config.storage
     after = status.free_bytes - plan.fetch.bytes
@@ -133,18 +147,34 @@ async def forecast_loaded(session: Session, loaded: LoadedRelease, selection: Se
     )
 
 
-async def forecast_unpin(session: Session, rel: str, selection: Selection | None) -> UnpinForecast:
+async def digests_here(session: Session, loaded: LoadedRelease, pins: Set[bytes]) -> set[bytes]:
+    """Digests of a release's wheels that need not be fetched.
+
+    Args:
+        pins: digests of the roots of the node's pins.
+    """
+    here = await session.node.whole(wheel.cid for wheel in loaded.release.wheels)
+    if here is None:
+        here = await kept_digests(session, holdings(session, pins), loaded.release)
+    return here
+
+
+async def forecast_unpin(
+    session: Session, rel: str, selection: Selection | None, bound: Bound = Bound.UPPER
+) -> UnpinForecast:
     """What `unpin REL [SELECTION]` would remove.
 
     Args:
         selection: the parts; None for every pin of ours of the release.
+        bound: whether pins of other programs are read too.
 
     Raises:
         NotPinned: a part is not pinned, or not by this program; the details list them.
         UnknownRelease, AmbiguousRelease, UnknownPlatform, NodeError.
     """
     loaded = await releases.load(session, rel)
-    held = holdings(session, await session.node.pins())
+    on_node = await session.node.pinned()
+    held = holdings(session, on_node)
     mine = [
         holding
         for holding in held
@@ -153,11 +183,22 @@ async def forecast_unpin(session: Session, rel: str, selection: Selection | None
     going = mine if selection is None else _parts_among(loaded, selection, mine)
     if not going:
         raise NotPinned(f"no pin of {loaded.tracked.name} is this program's", hint="nothing to unpin")
-    return UnpinForecast(loaded, await plan_removal(session, held, going))
+    return UnpinForecast(loaded, await plan_removal(session, held, going, on_node, bound))
 
 
-async def plan_removal(session: Session, held: Sequence[Holding], going: Sequence[Holding]) -> Removal:
-    """What removing some of the holdings frees: exact among the pins of tracked releases."""
+async def plan_removal(
+    session: Session,
+    held: Sequence[Holding],
+    going: Sequence[Holding],
+    on_node: Set[bytes],
+    bound: Bound = Bound.UPPER,
+) -> Removal:
+    """What removing some of the holdings frees: exact among the pins of tracked releases.
+
+    Args:
+        on_node: digests of the roots of the node's pins.
+        bound: whether the node's other pins are read too, to know what they share.
+    """
     roots = {holding.pin.cid.digest for holding in going}
     lines: list[GoingPin] = []
     leaving: list[PinnedPart] = []
@@ -175,7 +216,25 @@ async def plan_removal(session: Session, held: Sequence[Holding], going: Sequenc
                 lines.append(GoingPin(holding, amount_of(wheels)))
             else:
                 staying.append(part)
-    return Removal(going=tuple(lines), plan=plan_unpin(leaving, staying))
+    others = on_node - {holding.pin.cid.digest for holding in held}
+    others -= {release.index_cid.digest for release in session.state.releases()}
+    if bound is Bound.EXACT and others:
+        wheels_leaving = {wheel.cid.digest: wheel for part in leaving for wheel in part.wheels}
+        for pin in await session.node.pins():
+            if pin.cid.digest in others:
+                staying.append(await _foreign_part(session, pin.cid, wheels_leaving))
+        others = set()
+    return Removal(going=tuple(lines), plan=plan_unpin(leaving, staying), unread=len(others))
+
+
+async def _foreign_part(session: Session, root: Cid, wheels: Mapping[bytes, Wheel]) -> PinnedPart:
+    """Which of these wheels another program's pin keeps."""
+    kept = [
+        wheels[block.cid.digest]
+        async for block in session.node.walk(root)
+        if block.fault is None and block.cid.digest in wheels
+    ]
+    return PinnedPart(root, None, tuple(kept))
 
 
 def _parts_among(loaded: LoadedRelease, selection: Selection, mine: list[Holding]) -> list[Holding]:

@@ -1,21 +1,23 @@
 """Read wheels back: every block hashed on this node, offline. The proof behind the word *pinned*.
 
-Wheels are walked one DAG at a time, so that damage is named by wheel, and a wheel that several releases share
-is read once.
+Each wheel is walked by itself, so that damage is named by wheel, and a wheel that several releases share is
+read once. As many are walked side by side as the node reads fastest.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.progress import Meter
+from ipwhl_mirror.ipld.errors import IpldError
 from ipwhl_mirror.nodes.base import Fault, Reach
-from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
+from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound, NodeError
 from ipwhl_mirror.services.events import Phase, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ipwhl_mirror.domain.releases import Release, Wheel
     from ipwhl_mirror.ipld.cid import Cid
@@ -98,25 +100,41 @@ async def check_wheels(
         Digests of the wheels in which something is broken.
     """
     distinct = list({wheel.cid.digest: wheel for wheel in wheels}.values())
-    total = sum(wheel.bytes for wheel in distinct)
-    meter = Meter(total, clock=session.monotonic)
+    meter = Meter(sum(wheel.bytes for wheel in distinct), clock=session.monotonic)
     bad: set[bytes] = set()
-    done = 0
-    for number, wheel in enumerate(distinct):
-        count = 0
-        async for block in session.node.walk(wheel.cid):
-            reading.blocks += 1
-            reading.bytes += block.size
-            done += block.size
-            count += 1
-            if block.fault is not None:
+    before, wheels_before = reading.bytes, reading.wheels
+
+    def tell() -> None:
+        sink(_progress(meter, reading.bytes - before, reading.wheels - wheels_before, len(distinct)))
+
+    async def check_next(waiting: Iterator[Wheel]) -> None:
+        for wheel in waiting:
+            if not await _check_wheel(session, wheel, reading, tell):
                 bad.add(wheel.cid.digest)
-                reading.broken.append(BrokenBlock(wheel=wheel, cid=block.cid, reason=block.fault))
-            if count % _EVERY_BLOCKS == 0:
-                sink(_progress(meter, done, number, len(distinct)))
-        reading.wheels += 1
-        sink(_progress(meter, done, number + 1, len(distinct)))
+            reading.wheels += 1
+            tell()
+
+    waiting = iter(distinct)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(session.node.walks_at_once, len(distinct))):
+                group.create_task(check_next(waiting))
+    except* (NodeError, IpldError) as errors:
+        raise errors.exceptions[0] from None
     return bad
+
+
+async def _check_wheel(session: Session, wheel: Wheel, reading: Reading, tell: Callable[[], None]) -> bool:
+    whole = True
+    async for block in session.node.walk(wheel.cid):
+        reading.blocks += 1
+        reading.bytes += block.size
+        if block.fault is not None:
+            whole = False
+            reading.broken.append(BrokenBlock(wheel=wheel, cid=block.cid, reason=block.fault))
+        if reading.blocks % _EVERY_BLOCKS == 0:
+            tell()
+    return whole
 
 
 def _progress(meter: Meter, done: int, wheels: int, of: int) -> Progress:

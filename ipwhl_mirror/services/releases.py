@@ -55,12 +55,16 @@ async def _feed(
 ) -> None:
     done = 0
     while wanted := reader.needed():
-        total = done + len(wanted)
-        async for cid, block in node.get_blocks(wanted, reach):
+        before, total = done, done + len(wanted)
+
+        def told(here: int, before: int = before, total: int = total) -> None:
+            sink(Progress(phase=Phase.INDEX, done_wheels=min(before + here, total), total_wheels=total))
+
+        async for cid, block in node.get_blocks(wanted, reach, on_arrival=told):
             reader.feed(cid, block)
             done += 1
             if done % 64 == 0 or done == total:
-                sink(Progress(phase=Phase.INDEX, done_wheels=done, total_wheels=total))
+                told(done - before)
 
 
 async def track(
@@ -115,7 +119,7 @@ async def untrack(session: Session, rel: str) -> TrackedRelease:
     """
     async with session.exclusive("untrack"):
         tracked = resolve(session, rel)
-        held = {pin.cid.digest for pin in await session.node.pins()}
+        held = await session.node.pinned()
         mine = [pin for pin in session.state.known_pins() if pin.release == tracked.cid.digest]
         blocking = [pin for pin in mine if not pin.adopted and pin.cid.digest in held]
         if blocking:
@@ -145,7 +149,16 @@ async def load_tracked(session: Session, tracked: TrackedRelease) -> LoadedRelea
     """The same, of a release that was found already."""
     reader = IndexReader(tracked.cid)
     try:
-        await _feed(reader, session.node, Reach.LOCAL)
+        # one stream of the pinned index, however many directories it keeps
+        kept = {cid.digest: block async for cid, block in session.node.dag_blocks(tracked.index_cid)}
+        while wanted := reader.needed():
+            for cid in wanted:
+                if cid.digest in kept:
+                    reader.feed(cid, kept[cid.digest])
+            # an entry of the root that turned out to be no project is in no index
+            others = [cid for cid in wanted if cid.digest not in kept]
+            async for cid, block in session.node.get_blocks(others, Reach.LOCAL):
+                reader.feed(cid, block)
     except BlockNotFound as error:
         error.hint = f"fetch its index again: ipwhl-mirror track {tracked.cid}"
         raise

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.gateway.probe import probe_listing
 from ipwhl_mirror.gateway.server import start_gateway
 from ipwhl_mirror.gateway.settings import GatewaySettings
+from ipwhl_mirror.nodes.base import NodeGateway
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.holdings import holdings
 
@@ -26,6 +28,7 @@ class IndexAddress:
 
     Attributes:
         url: the index-url.
+        fetches: True when the gateway behind it fetches what is not here, outside plan and budget.
         selection: the part it holds, as CLI text; None for the official root, which lists every wheel.
         tested: whether a gateway answered at it with a listing just now.
     """
@@ -33,11 +36,12 @@ class IndexAddress:
     url: str
     selection: str | None
     tested: bool
+    fetches: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipConfig:
-    """The addresses of a release through the configured gateway, the official one first."""
+    """The addresses of a release through our gateway, the official one first, and through the node's own."""
 
     loaded: LoadedRelease
     addresses: tuple[IndexAddress, ...]
@@ -74,13 +78,16 @@ async def pip_config(session: Session, rel: str) -> PipConfig:
         UnknownRelease, AmbiguousRelease, NodeError.
     """
     loaded = await releases.load(session, rel)
-    base = f"http://{session.settings.config.serve.listen}/ipfs"
+    gateways = [NodeGateway(url=f"http://{session.settings.config.serve.listen}", fetches=False)]
+    if (own := await session.node.gateway()) is not None:
+        gateways.append(own)
     parts: dict[str, str | None] = {str(loaded.tracked.cid): None}
-    for holding in holdings(session, await session.node.pins()):
+    for holding in holdings(session, await session.node.pinned()):
         if holding.tracked.cid.digest == loaded.tracked.cid.digest:
             parts.setdefault(str(holding.pin.cid), holding.pin.selection)
     addresses = []
-    for cid, selection in parts.items():
-        url = f"{base}/{cid}/"
-        addresses.append(IndexAddress(url=url, selection=selection, tested=await probe_listing(url)))
+    for gateway, (cid, selection) in product(gateways, parts.items()):
+        url = f"{gateway.url}/ipfs/{cid}/"
+        tested = await probe_listing(url)
+        addresses.append(IndexAddress(url=url, selection=selection, tested=tested, fetches=gateway.fetches))
     return PipConfig(loaded=loaded, addresses=tuple(addresses))

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.config import ConfigError
-from ipwhl_mirror.nodes.embedded.node import EmbeddedNode
+from ipwhl_mirror.services.choosing import choose_node
 from ipwhl_mirror.services.errors import ReadOnlyRefused
 from ipwhl_mirror.state.database import State
 from ipwhl_mirror.state.lock import data_dir_lock
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 
 PIN_PREFIX = "ipwhl-mirror/"
 _NODE_SETTING = "node"
+_OWNER_SETTING = "owner"
 
 
 def utc_now() -> datetime:
@@ -38,11 +37,16 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """An open node and data directory."""
+    """An open node and data directory.
+
+    Attributes:
+        chosen: what to remember of the choice of the node; None where nothing is.
+    """
 
     node: Node
     state: State
     settings: Settings
+    chosen: str | None = None
     clock: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
 
@@ -57,7 +61,8 @@ class Session:
         """
         state = State.open(settings.data_dir)
         try:
-            session = cls(node=_make_node(settings, state), state=state, settings=settings)
+            node, chosen = await choose_node(settings, state.setting(_NODE_SETTING))
+            session = cls(node=node, state=state, settings=settings, chosen=chosen)
         except BaseException:
             state.close()
             raise
@@ -82,9 +87,9 @@ class Session:
                 self.state.close()
                 self.state = State.create(self.settings.data_dir)
             run = self.state.begin_run(verb, self.clock())
-            self._remember_node()
             outcome = "done"
             try:
+                await self._take_node()
                 yield
             except asyncio.CancelledError:
                 outcome = "cancelled"
@@ -95,32 +100,14 @@ class Session:
             finally:
                 self.state.end_run(run, outcome, self.clock())
 
-    def _remember_node(self) -> None:
-        if self.state.setting(_NODE_SETTING) is None:
-            self.state.remember(_NODE_SETTING, "embedded")
-
-
-def _make_node(settings: Settings, state: State) -> Node:
-    spec = settings.config.node.spec
-    if spec == "auto":
-        spec = state.setting(_NODE_SETTING) or _detect()
-    if spec != "embedded":
-        raise ConfigError(
-            f"--node {spec}: this version knows only the embedded node", hint="use --node embedded"
-        )
-    return EmbeddedNode(settings.data_dir / "node", gateways=settings.config.node.gateways)
-
-
-def _detect() -> str:
-    """The embedded node, unless this machine has an IPFS repository that somebody may expect to be used.
-
-    Raises:
-        ConfigError: it has one.
-    """
-    repo = Path(os.environ.get("IPFS_PATH") or Path.home() / ".ipfs")
-    if (repo / "config").is_file():
-        raise ConfigError(
-            f"{repo} holds an IPFS repository, and this version cannot use it",
-            hint="choose the embedded node, which keeps its own: --node embedded",
-        )
-    return "embedded"
+    async def _take_node(self) -> None:
+        """Write down which node was chosen, mark what is put on it for a while as ours, and tidy up after a
+        run that did not end well."""
+        if self.state.setting(_NODE_SETTING) is None and self.chosen is not None:
+            self.state.remember(_NODE_SETTING, self.chosen)
+        if (owner := self.state.setting(_OWNER_SETTING)) is None:
+            owner = secrets.token_hex(8)
+            self.state.remember(_OWNER_SETTING, owner)
+        self.node.owner = owner
+        if not self.state.ended_well():
+            await self.node.sweep()

@@ -46,13 +46,14 @@ async def forecast_prune(session: Session, keep: int) -> PruneForecast:
         raise UsageProblem(
             f"--keep {keep}: at least one release stays", hint="use unpin to let the last one go"
         )
-    held = holdings(session, await session.node.pins())
+    on_node = await session.node.pinned()
+    held = holdings(session, on_node)
     mine = [holding for holding in held if not holding.pin.adopted]
     mirrored = {holding.tracked.cid.digest for holding in mine}
     kept = [release for release in session.state.releases() if release.cid.digest in mirrored][:keep]
     kept_digests = {release.cid.digest for release in kept}
     going = [holding for holding in mine if holding.tracked.cid.digest not in kept_digests]
-    return PruneForecast(kept=tuple(kept), removal=await plan_removal(session, held, going))
+    return PruneForecast(kept=tuple(kept), removal=await plan_removal(session, held, going, on_node))
 
 
 async def preview_gc(session: Session) -> GcPreview:

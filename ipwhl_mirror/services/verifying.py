@@ -107,7 +107,7 @@ async def verify_and_repair(
 
 async def _verify(session: Session, rels: Sequence[str], sink: ProgressSink) -> VerifyReport:
     tracked = [releases.resolve(session, rel) for rel in rels] or list(session.state.releases())
-    held = holdings(session, await session.node.pins())
+    held = holdings(session, await session.node.pinned())
     done: dict[bytes, bool] = {}
     total = Reading()
     broken: list[Damage] = []

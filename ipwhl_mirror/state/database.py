@@ -273,6 +273,13 @@ class State:
             assert run.lastrowid is not None
             return run.lastrowid
 
+    def ended_well(self) -> bool:
+        """Whether the run before the one that is open was done; True where there was none."""
+        row = self._db.execute(
+            "SELECT outcome FROM runs WHERE ended_at IS NOT NULL ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        return row is None or row[0] == "done"
+
     def end_run(self, run: int, outcome: str, at: datetime) -> None:
         """Note how it ended."""
         with self._change() as db:

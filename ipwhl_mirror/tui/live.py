@@ -62,7 +62,7 @@ class LiveBackend(Backend):
         """See Backend."""
         loaded = await releases.load(self._session, str(cid))
         shown = await overview.show_loaded(self._session, loaded, Selection.parse())
-        here = await self._session.node.whole(wheel.cid for wheel in loaded.release.wheels)
+        here = await planning.digests_here(self._session, loaded, await self._session.node.pinned())
         return ReleaseView(
             summary=await self._summary_of(cid),
             release=loaded.release,
@@ -151,7 +151,7 @@ class LiveBackend(Backend):
         return LiveBackend(mirror, is_demo=True)
 
     async def _summary_of(self, cid: Cid) -> ReleaseSummary:
-        held = holdings(self._session, await self._session.node.pins())
+        held = holdings(self._session, await self._session.node.pinned())
         tracked = releases.resolve(self._session, str(cid))
         return _summary(await overview.release_status(self._session, tracked, held))
 

@@ -76,7 +76,8 @@ def doctor(run: Run) -> None:
     """What is wrong on this machine, why it matters, and what to do. Exits with 1 on a problem."""
 
     async def work(session: Session, sink: ProgressSink) -> ExitCode:
-        from ipwhl_mirror.services.doctor import Health, examine
+        from ipwhl_mirror.nodes.base import Health
+        from ipwhl_mirror.services.doctor import examine
 
         findings = await examine(session)
         run.emit(documents.doctor(findings), lambda: text.doctor(findings))

@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("rel")
 @click.option("--unpin", "removing", is_flag=True, help="What unpinning would make reclaimable instead.")
+@click.option("--exact", is_flag=True, help="With --unpin: read the pins of other programs too.")
 @selection_options
 @click.pass_obj
-def plan(run: Run, /, rel: str, removing: bool, **chosen: Any) -> None:
+def plan(run: Run, /, rel: str, removing: bool, exact: bool, **chosen: Any) -> None:
     """What pinning would fetch, what is shared already, free space after, subset CIDs."""
 
     async def work(session: Session, sink: ProgressSink) -> None:
         from ipwhl_mirror.services import planning
 
         selection = to_selection(**chosen)
+        if exact and not removing:
+            raise click.UsageError("--exact goes with --unpin")
         if removing:
-            going = await planning.forecast_unpin(session, rel, _parts(selection))
+            bound = planning.Bound.EXACT if exact else planning.Bound.UPPER
+            going = await planning.forecast_unpin(session, rel, _parts(selection), bound)
             lines = text.removal(going.removal)
             run.emit(documents.unpin("plan", going), lambda: click.echo("\n".join(lines)))
             return

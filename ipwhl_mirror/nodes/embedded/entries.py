@@ -15,9 +15,9 @@ from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
 from ipwhl_mirror.ipld.errors import MalformedBlock
 from ipwhl_mirror.ipld.files import parse_file_node
 from ipwhl_mirror.ipld.unixfs import is_directory
-from ipwhl_mirror.nodes.embedded.graph import links_of
 from ipwhl_mirror.nodes.embedded.threads import end_tasks
 from ipwhl_mirror.nodes.errors import BlockNotFound, NodeError, NoSource
+from ipwhl_mirror.nodes.graph import links_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.ipld.errors import ForbiddenBlock
 from ipwhl_mirror.nodes.base import Fault, GcPreview
-from ipwhl_mirror.nodes.embedded.graph import links_of
 from ipwhl_mirror.nodes.embedded.layout import Step, disk_errors, size_of
 from ipwhl_mirror.nodes.embedded.pins import list_pins
 from ipwhl_mirror.nodes.errors import NodeRefused, NoSpace
+from ipwhl_mirror.nodes.graph import links_of
 
 if TYPE_CHECKING:
     import sqlite3

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from ipwhl_mirror import __version__
 from ipwhl_mirror.nodes.base import (
+    NO_HINTS,
     AddedFile,
     Fault,
     GcPreview,
     NodeGateway,
     NodeStatus,
     Pin,
+    PinHints,
     PinProgress,
     Reach,
     Transfer,
@@ -30,6 +32,7 @@ from ipwhl_mirror.nodes.base import (
 from ipwhl_mirror.nodes.embedded import adding, gc, pins, reading
 from ipwhl_mirror.nodes.embedded.car_source import CarSource
 from ipwhl_mirror.nodes.embedded.completion import Completion
+from ipwhl_mirror.nodes.embedded.diagnosis import examine_gateways
 from ipwhl_mirror.nodes.embedded.entries import Entry, Hint, bring_many
 from ipwhl_mirror.nodes.embedded.layout import Step
 from ipwhl_mirror.nodes.embedded.locks import Holding, holding
@@ -37,6 +40,7 @@ from ipwhl_mirror.nodes.embedded.store import Store
 from ipwhl_mirror.nodes.embedded.threads import Threads, end_tasks
 from ipwhl_mirror.nodes.embedded.walk import Walk, next_blocks
 from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
+from ipwhl_mirror.nodes.graph import links_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     import httpx
 
     from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.nodes.base import Finding
     from ipwhl_mirror.nodes.embedded.rows import WholeFile
     from ipwhl_mirror.nodes.embedded.sources import GatewaySource
 
@@ -63,6 +68,9 @@ class EmbeddedNode:
         client: used instead of one of its own, and left open.
         on_step: told each moment between two durable states of the store.
     """
+
+    walks_at_once = 1
+    owner = ""
 
     def __init__(
         self,
@@ -91,7 +99,9 @@ class EmbeddedNode:
             free_inodes=disk.f_favail if disk.f_files else None,
         )
 
-    async def get_blocks(self, cids: Iterable[Cid], reach: Reach) -> AsyncGenerator[tuple[Cid, bytes], None]:
+    async def get_blocks(
+        self, cids: Iterable[Cid], reach: Reach, *, on_arrival: Callable[[int], None] | None = None
+    ) -> AsyncGenerator[tuple[Cid, bytes], None]:
         left = list(dict.fromkeys(cids))
         missing: list[Cid] = []
         while left:
@@ -107,6 +117,18 @@ class EmbeddedNode:
             async with aclosing(self._fetch_blocks(missing)) as fetched:
                 async for cid, block in fetched:
                     yield cid, block
+
+    async def dag_blocks(self, cid: Cid) -> AsyncIterator[tuple[Cid, bytes]]:
+        seen: set[Cid] = set()
+        wanted = [cid]
+        while wanted:
+            seen.update(wanted)
+            found = [pair async for pair in self.get_blocks(wanted, Reach.LOCAL)]
+            wanted = []
+            for at, block in found:
+                yield at, block
+                wanted += (link.cid for link in links_of(at, block) if link.cid not in seen)
+            wanted = list(dict.fromkeys(wanted))
 
     async def put_blocks(self, blocks: Iterable[tuple[Cid, bytes]]) -> None:
         def put() -> None:
@@ -163,6 +185,7 @@ class EmbeddedNode:
         name: str,
         *,
         transfer: Transfer = _DEFAULT,
+        hints: PinHints = NO_HINTS,
         on_progress: Callable[[PinProgress], None] | None = None,
     ) -> None:
         database = self._store.database
@@ -177,6 +200,9 @@ class EmbeddedNode:
 
     async def unpin(self, cid: Cid) -> None:
         await self._threads.run(pins.remove_pin, self._store.database, cid)
+
+    async def pinned(self) -> set[bytes]:
+        return {pin.cid.digest for pin in await self.pins()}
 
     async def pins(self) -> Sequence[Pin]:
         return await self._threads.run(pins.list_pins, self._store.database)
@@ -204,6 +230,9 @@ class EmbeddedNode:
             if completion.failure is not None:
                 raise completion.failure
 
+    async def sweep(self) -> None:
+        """Nothing: unfinished downloads are what the next pin resumes."""
+
     async def preview_gc(self) -> GcPreview:
         return (await self._threads.run(gc.find_garbage, self._store)).preview
 
@@ -215,6 +244,9 @@ class EmbeddedNode:
 
     async def gateway(self) -> NodeGateway | None:
         return None
+
+    async def examine(self) -> Sequence[Finding]:
+        return [examine_gateways(self._gateways)]
 
     async def aclose(self) -> None:
         self._threads.close()

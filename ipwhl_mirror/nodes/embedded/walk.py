@@ -20,8 +20,8 @@ from ipwhl_mirror.ipld.errors import ForbiddenBlock
 from ipwhl_mirror.ipld.files import Wrapper, leaf_frame, parse_file_node
 from ipwhl_mirror.nodes.base import Fault, WalkedBlock
 from ipwhl_mirror.nodes.embedded import rows
-from ipwhl_mirror.nodes.embedded.graph import links_of
 from ipwhl_mirror.nodes.errors import NodeRefused
+from ipwhl_mirror.nodes.graph import links_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator

@@ -1,0 +1,119 @@
+"""Blocks of a Kubo by CID, many at once.
+
+A few are asked for one by one, side by side. Many are put under a provisional tree of links, which a pin
+fetches 32 at a time and an export gives in one stream: three requests, whatever their number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.ipld.errors import HashMismatch
+from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
+from ipwhl_mirror.nodes.kubo.staging import import_blocks, staging_tree
+from ipwhl_mirror.nodes.kubo.walking import export, local_block
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+
+    from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.nodes.kubo.fetching import Fetching, Step
+    from ipwhl_mirror.nodes.kubo.rpc import Rpc
+
+FEW = 1024
+_FEW_FETCHED = 8
+_SIDE_BY_SIDE = 16
+
+
+async def local_blocks(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Cid, bytes], None]:
+    """These blocks from the daemon's disk, hashed, in any order.
+
+    Raises:
+        BlockNotFound, BlockCorrupt: of the first that is not whole here.
+        NodeRefused, NodeUnreachable: the daemon does not answer.
+    """
+    left = dict.fromkeys(cids)
+    if len(left) > FEW:
+        async with aclosing(_exported(rpc, list(left))) as blocks:
+            async for cid, block in blocks:
+                del left[cid]
+                yield cid, block
+    waiting = list(left)
+    while waiting:
+        some, waiting = waiting[:_SIDE_BY_SIDE], waiting[_SIDE_BY_SIDE:]
+        found = await asyncio.gather(*(local_block(rpc, cid) for cid in some), return_exceptions=True)
+        for cid, result in zip(some, found, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            yield cid, result
+
+
+async def _exported(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Cid, bytes], None]:
+    """Those of the blocks that one export gives whole; it stops at the first that is missing."""
+    names = {cid.digest: cid for cid in cids}
+    if len(names) < len(cids):
+        cids = list(names.values())
+    tree = staging_tree(cid.as_raw() for cid in cids)
+    await import_blocks(rpc, tree.blocks)
+    async with aclosing(export(rpc, tree.cid)) as blocks:
+        async for at, block in blocks:
+            cid = names.pop(at.digest, None)
+            if cid is None:
+                continue
+            try:
+                cid.check(block)
+            except HashMismatch as error:
+                raise BlockCorrupt(cid) from error
+            yield cid, block
+
+
+async def fetched_blocks(
+    rpc: Rpc, fetching: Fetching, cids: Sequence[Cid], on_arrival: Callable[[int], None] | None
+) -> AsyncGenerator[tuple[Cid, bytes], None]:
+    """These blocks, from the network where they are not here, hashed; they stay, unpinned.
+
+    Raises:
+        BlockNotFound: one cannot be had; those yielded before are good.
+        NoSource: the node has nobody to ask.
+        BlockCorrupt: one is damaged here.
+        NodeRefused, NodeUnreachable: the daemon does not answer.
+    """
+    if len(cids) <= _FEW_FETCHED:
+        for cid in cids:
+            try:
+                block = await local_block(rpc, cid)
+            except BlockNotFound:
+                block = await fetching.block(cid)
+            yield cid, block
+        return
+    async with fetching.staging.kept() as kept:
+        tree = staging_tree(cid.as_raw() for cid in cids)
+        await import_blocks(rpc, tree.blocks)
+        kept.add(tree.cid)
+
+        def on_step(step: Step) -> None:
+            if on_arrival is not None:
+                on_arrival(max(0, step.blocks - len(tree.blocks)))
+
+        try:
+            await fetching.stage(tree.cid, on_step)
+        except BlockNotFound as error:
+            names = {cid.digest: cid for cid in cids}
+            error.cid = names.get(error.cid.digest, error.cid)
+            async with aclosing(_those_here(rpc, cids)) as here:
+                async for cid, block in here:
+                    yield cid, block
+            raise
+        async with aclosing(local_blocks(rpc, cids)) as blocks:
+            async for cid, block in blocks:
+                yield cid, block
+
+
+async def _those_here(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Cid, bytes], None]:
+    for cid in cids:
+        try:
+            yield cid, await local_block(rpc, cid)
+        except (BlockNotFound, BlockCorrupt):
+            continue

@@ -1,0 +1,364 @@
+"""What a Kubo has to fetch, brought under staging pins: side by side, with progress, and with an end.
+
+`pin/add` fetches 32 blocks at a time and waits for ever for one that nobody has; with `progress=true` it even
+goes on reporting after it failed. So every pin is watched: where its numbers stand still for too long, while
+nothing else came either, it is cancelled, and a second, offline pin says which block is missing.
+
+Wheels are brought in batches of some megabytes, `Transfer.concurrency` at once. A batch that fails is tried
+again wheel by wheel, so that what cannot be had is told by wheel and the rest is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.ipld.cid import RAW, Cid
+from ipwhl_mirror.ipld.errors import HashMismatch
+from ipwhl_mirror.nodes.base import PinProgress
+from ipwhl_mirror.nodes.errors import BlockNotFound, NodeRefused, NodeUnreachable, NoSource, PinFailed
+from ipwhl_mirror.nodes.kubo.answers import Peers, PinAdded, missing_block, read
+from ipwhl_mirror.nodes.kubo.rpc import RpcFailed
+from ipwhl_mirror.nodes.kubo.staging import import_blocks, is_pinned, staging_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ipwhl_mirror.ipld.directories import Tree
+    from ipwhl_mirror.nodes.base import Transfer
+    from ipwhl_mirror.nodes.kubo.rpc import Rpc
+    from ipwhl_mirror.nodes.kubo.staging import Staging
+
+_BATCH_BYTES = 16 << 20
+_BATCH_FILES = 64
+_PATIENCE = 4
+"""How many stall times a pin may stand still while others go on."""
+_GRACE_S = 5.0
+"""How long after its own time-out the daemon may take to say so."""
+
+EMPTY = Cid.of(b"", RAW)
+"""An empty file with raw leaves. Bitswap never gives it: a size of 0 means there that the block is absent."""
+SLOWEST_READ = 10 << 20
+"""Bytes a second; a slower disk than this is taken for a daemon that hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far one `pin/add` is: blocks it has, and their bytes (0 from a Kubo before 0.40)."""
+
+    blocks: int
+    bytes: int
+
+
+class Pulse:
+    """When something last came, of everything that is fetched at once."""
+
+    def __init__(self) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self.beat()
+
+    def beat(self) -> None:
+        """Something came."""
+        self._last = self._clock()
+
+    @property
+    def still_s(self) -> float:
+        """For how long nothing came, in seconds."""
+        return self._clock() - self._last
+
+
+class Fetching:
+    """Fetches of one call.
+
+    Args:
+        stall_s: seconds without progress after which a block counts as not to be had.
+    """
+
+    def __init__(self, rpc: Rpc, staging: Staging, stall_s: float) -> None:
+        self.staging = staging
+        self.pulse = Pulse()
+        self._rpc = rpc
+        self._stall_s = stall_s
+
+    async def block(self, cid: Cid) -> bytes:
+        """One block from the network; it stays, unpinned.
+
+        Raises:
+            BlockNotFound, NoSource: nobody gave it within the stall time.
+        """
+        if cid == EMPTY:
+            await import_blocks(self._rpc, [(EMPTY, b"")])
+            return b""
+        try:
+            block = await self._rpc.call(
+                "block/get", str(cid), stall_s=self._stall_s + _GRACE_S, timeout=f"{self._stall_s:g}s"
+            )
+        except RpcFailed as error:
+            raise await self.not_found(cid) from error
+        try:
+            cid.check(block)
+        except HashMismatch as error:
+            raise NodeRefused(f"kubo block/get: {error}") from error
+        return block
+
+    async def stage(self, root: Cid, on_step: Callable[[Step], None]) -> None:
+        """Fetch everything under a staging root and pin it.
+
+        Raises:
+            BlockNotFound, NoSource: a block of it cannot be had; what came stays, unpinned.
+        """
+        await self.pin(root, self.staging.name, on_step)
+
+    async def pin(self, root: Cid, name: str, on_step: Callable[[Step], None]) -> None:
+        """Fetch everything under a root that is not pinned, and pin it.
+
+        Raises:
+            BlockNotFound, NoSource: a block of it cannot be had; what came stays, unpinned.
+        """
+        own = Pulse()
+        last = Step(-1, 0)
+        lines = self._rpc.lines(
+            "pin/add", str(root), recursive=True, name=name, progress=True, fast_provide_root=False
+        )
+        async with aclosing(lines):
+            async for line in lines:
+                said = read("pin/add", line, PinAdded)
+                if said.Pins is not None:
+                    return
+                step = Step(said.Progress, said.Bytes)
+                if step != last:
+                    last = step
+                    own.beat()
+                    self.pulse.beat()
+                on_step(step)
+                if own.still_s > self._stall_s and (
+                    self.pulse.still_s > self._stall_s or own.still_s > _PATIENCE * self._stall_s
+                ):
+                    break
+        await self._pin_what_is_here(root, name, self._stall_s + last.bytes / SLOWEST_READ)
+
+    async def _pin_what_is_here(self, root: Cid, name: str, stall_s: float) -> None:
+        """Pin what is all here by now, or say what is missing."""
+        if await is_pinned(self._rpc, root):
+            return
+        missing = await first_missing(self._rpc, root, stall_s)
+        if missing == EMPTY:
+            await import_blocks(self._rpc, [(EMPTY, b"")])
+            missing = await first_missing(self._rpc, root, stall_s)
+        if missing is not None:
+            raise await self.not_found(missing)
+        try:
+            await self._rpc.call(
+                "pin/add",
+                str(root),
+                recursive=True,
+                name=name,
+                stall_s=stall_s + _GRACE_S,
+                timeout=f"{stall_s:g}s",
+            )
+        except RpcFailed as error:
+            if (missing := await first_missing(self._rpc, root, stall_s)) is None:
+                raise
+            raise await self.not_found(missing) from error
+        if not await is_pinned(self._rpc, root):
+            raise NodeUnreachable(f"kubo pin/add: it ended without an error, and {root} is not pinned")
+
+    async def not_found(self, cid: Cid) -> BlockNotFound | NoSource:
+        """The error for a block that did not come."""
+        answer = read("swarm/peers", await self._rpc.call("swarm/peers"), Peers)
+        if not answer.Peers:
+            return NoSource(
+                f"the node has no peer to ask for {cid}",
+                hint="is it online? `ipfs swarm peers` lists its peers, `ipfs swarm connect` adds one "
+                "(--gateway is for the embedded node)",
+            )
+        return BlockNotFound(
+            cid,
+            f"no provider of block {cid} answered within {self._stall_s:g} s",
+            hint=f"`ipfs routing findprovs {cid}` looks for one; run again to go on",
+        )
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Some wheels under one staging root, and how far it is."""
+
+    files: Sequence[tuple[Cid, int]]
+    tree: Tree
+    step: Step = Step(0, 0)
+    is_done: bool = False
+
+    @property
+    def claimed(self) -> int:
+        return sum(size for _, size in self.files)
+
+
+class Lanes:
+    """Wheels on their way, several batches at once.
+
+    Args:
+        files: file DAGs that may be missing, with their claimed sizes in bytes.
+        roots: where the staging roots are added before they are pinned.
+    """
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        fetching: Fetching,
+        transfer: Transfer,
+        roots: set[Cid],
+        on_progress: Callable[[PinProgress], None],
+    ) -> None:
+        self._rpc = rpc
+        self._fetching = fetching
+        self._transfer = transfer
+        self._roots = roots
+        self._on_progress = on_progress
+        self._batches: list[_Batch] = []
+        self._failed: dict[Cid, str] = {}
+        self._no_source: NoSource | None = None
+
+    async def bring(self, files: Sequence[tuple[Cid, int]]) -> None:
+        """Fetch all of them and keep them under staging pins.
+
+        Raises:
+            PinFailed: some cannot be had; the error lists them, the others are here.
+            NoSource: the node has nobody to ask.
+            NodeRefused: more came than the budget allows.
+        """
+        if any(cid == EMPTY for cid, _ in files):
+            await import_blocks(self._rpc, [(EMPTY, b"")])
+        queue = deque(await self._stage(_grouped(files)))
+        running: set[asyncio.Task[list[_Batch]]] = set()
+        try:
+            while queue or running:
+                while queue and len(running) < self._transfer.concurrency:
+                    running.add(asyncio.create_task(self._run(queue.popleft())))
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    queue.extend(task.result())
+                running -= done
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        if self._failed:
+            if self._no_source is not None and len(self._failed) == len(files):
+                raise self._no_source
+            raise PinFailed(
+                f"{len(self._failed)} of {len(files)} wheels could not be had",
+                failed=list(self._failed.items()),
+                hint="run again to go on; what came stays",
+            )
+
+    @property
+    def progress(self) -> PinProgress:
+        """Everything so far."""
+        return PinProgress(
+            blocks=sum(max(0, batch.step.blocks - 1) for batch in self._batches),
+            bytes=sum(map(_bytes_of, self._batches)),
+            items=sum(len(batch.files) for batch in self._batches if batch.is_done),
+            stalled_s=self._fetching.pulse.still_s,
+        )
+
+    async def _stage(self, groups: Sequence[Sequence[tuple[Cid, int]]]) -> list[_Batch]:
+        batches = [_Batch(group, staging_tree(cid for cid, _ in group)) for group in groups]
+        await import_blocks(self._rpc, (block for batch in batches for block in batch.tree.blocks))
+        self._roots.update(batch.tree.cid for batch in batches)
+        return batches
+
+    async def _run(self, batch: _Batch) -> list[_Batch]:
+        """Bring one batch; where it fails, the same wheels one by one."""
+        self._batches.append(batch)
+
+        def on_step(step: Step) -> None:
+            batch.step = step
+            self._tell()
+
+        try:
+            await self._fetching.stage(batch.tree.cid, on_step)
+        except (BlockNotFound, NoSource) as error:
+            if len(batch.files) > 1:
+                self._batches.remove(batch)
+                return await self._stage([[file] for file in batch.files])
+            self._failed[batch.files[0][0]] = str(error)
+            self._no_source = error if isinstance(error, NoSource) else self._no_source
+            return []
+        batch.is_done = True
+        self._tell()
+        return []
+
+    def _tell(self) -> None:
+        progress = self.progress
+        budget = self._transfer.byte_budget
+        if budget is not None and progress.bytes > budget:
+            raise NodeRefused(f"the budget of {budget} bytes is used up: {progress.bytes} came")
+        self._on_progress(progress)
+
+
+def _bytes_of(batch: _Batch) -> int:
+    if batch.step.bytes:
+        return max(0, batch.step.bytes - len(batch.tree.blocks[-1][1]))
+    return batch.claimed if batch.is_done else 0
+
+
+def _grouped(files: Sequence[tuple[Cid, int]]) -> list[list[tuple[Cid, int]]]:
+    groups: list[list[tuple[Cid, int]]] = []
+    room = files_left = 0
+    for cid, size in files:
+        if not groups or size > room or not files_left:
+            groups.append([])
+            room, files_left = _BATCH_BYTES, _BATCH_FILES
+        groups[-1].append((cid, size))
+        room -= size
+        files_left -= 1
+    return groups
+
+
+async def pin_successor(rpc: Rpc, base: Cid, cid: Cid, stall_s: float) -> bool:
+    """Pin `cid` by what differs from `base`, which is pinned and complete and stays pinned.
+
+    Returns:
+        False where Kubo could not do it: nothing is changed then.
+
+    Raises:
+        NodeUnreachable: it does not answer.
+    """
+    if not await is_pinned(rpc, base):
+        return False
+    try:
+        await rpc.call(
+            "pin/update",
+            str(base),
+            str(cid),
+            unpin=False,
+            fast_provide_root=False,
+            timeout=f"{stall_s:g}s",
+            stall_s=stall_s + _GRACE_S,
+        )
+    except RpcFailed:
+        return await is_pinned(rpc, cid)
+    if not await is_pinned(rpc, cid):
+        raise NodeUnreachable(f"kubo pin/update: it said that {cid} is pinned, and it is not")
+    return True
+
+
+async def first_missing(rpc: Rpc, root: Cid, stall_s: float) -> Cid | None:
+    """A block under `root` that is not on the daemon's disk; None where all are.
+
+    Args:
+        stall_s: how long reading all of it may take.
+
+    Raises:
+        NodeRefused, NodeUnreachable: it cannot be told.
+    """
+    try:
+        await rpc.call("dag/stat", str(root), offline=True, progress=False, stall_s=stall_s)
+    except RpcFailed as error:
+        if (missing := missing_block(error.reason)) is None:
+            raise
+        return missing
+    return None

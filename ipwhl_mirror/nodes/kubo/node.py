@@ -1,0 +1,357 @@
+"""A Kubo daemon as a node: everything by its RPC, nothing by its repository's files.
+
+What other programs keep on it is never touched: only CIDs that are not pinned are pinned, only what the
+caller names is unpinned, and what is needed for a while is under staging pins of this program's own.
+Blocks stored survive a power cut as far as the daemon's datastore does; `examine` says how far.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.ipld.files import parse_file_node
+from ipwhl_mirror.nodes.base import (
+    NO_HINTS,
+    AddedFile,
+    Fault,
+    GcPreview,
+    NodeStatus,
+    PinProgress,
+    Reach,
+    Transfer,
+    WalkedBlock,
+)
+from ipwhl_mirror.nodes.embedded.gateways import GatewayPool
+from ipwhl_mirror.nodes.embedded.sources import GatewaySource
+from ipwhl_mirror.nodes.errors import (
+    BlockCorrupt,
+    BlockNotFound,
+    NodeRefused,
+    NodeTooOld,
+    NodeUnreachable,
+    PinFailed,
+)
+from ipwhl_mirror.nodes.kubo import collecting
+from ipwhl_mirror.nodes.kubo.answers import Added, Peers, RepoSize, Version, missing_block, read, read_cid
+from ipwhl_mirror.nodes.kubo.blocks import fetched_blocks, local_blocks
+from ipwhl_mirror.nodes.kubo.diagnosis import examine
+from ipwhl_mirror.nodes.kubo.disk import disk_of
+from ipwhl_mirror.nodes.kubo.fetching import SLOWEST_READ, Fetching, Lanes, Step, first_missing, pin_successor
+from ipwhl_mirror.nodes.kubo.own_gateway import own_gateway
+from ipwhl_mirror.nodes.kubo.repairing import Mending
+from ipwhl_mirror.nodes.kubo.rpc import Rpc, RpcFailed
+from ipwhl_mirror.nodes.kubo.staging import (
+    Staging,
+    import_blocks,
+    import_car,
+    is_pinned,
+    list_pins,
+    pinned_roots,
+    remove_pins,
+    staging_tree,
+)
+from ipwhl_mirror.nodes.kubo.walking import local_block, read_dag
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.nodes.base import Finding, NodeGateway, Pin, PinHints
+    from ipwhl_mirror.nodes.kubo.address import Credentials, RpcAddress
+
+OLDEST = (0, 38)
+_PIECE = 1 << 20
+_DEFAULT = Transfer()
+
+
+class KuboNode:
+    """A Kubo daemon.
+
+    Args:
+        address: of its RPC.
+        credentials: what `API.Authorizations` asks for.
+        gateways: trustless gateways, used to replace damaged blocks only: Kubo fetches the rest by itself.
+        owner: see Node.
+        stall_timeout_s: seconds of silence after which a call fails.
+    """
+
+    walks_at_once = 4
+
+    def __init__(
+        self,
+        address: RpcAddress,
+        *,
+        credentials: Credentials | None = None,
+        gateways: Sequence[str] = (),
+        owner: str = "",
+        stall_timeout_s: float = 30.0,
+    ) -> None:
+        self.address = address
+        self.owner = owner
+        self._rpc = Rpc(address, credentials, stall_s=stall_timeout_s)
+        self._gateways = tuple(gateways)
+        self._version: str | None = None
+
+    async def status(self) -> NodeStatus:
+        rpc = await self._ready()
+        size, disk, peers = await asyncio.gather(
+            rpc.call("repo/stat", size_only=True), disk_of(rpc, self.address), rpc.call("swarm/peers")
+        )
+        return NodeStatus(
+            kind="kubo",
+            version=self._version or "",
+            repo_bytes=read("repo/stat", size, RepoSize).RepoSize,
+            free_bytes=disk.free_bytes,
+            free_inodes=disk.free_inodes,
+            peers=len(read("swarm/peers", peers, Peers).Peers or ()),
+        )
+
+    async def get_blocks(
+        self, cids: Iterable[Cid], reach: Reach, *, on_arrival: Callable[[int], None] | None = None
+    ) -> AsyncGenerator[tuple[Cid, bytes], None]:
+        rpc = await self._ready()
+        left = dict.fromkeys(cids)
+        while left:
+            if reach is Reach.LOCAL:
+                blocks = local_blocks(rpc, list(left))
+            else:
+                blocks = fetched_blocks(rpc, self._fetching(_DEFAULT), list(left), on_arrival)
+            try:
+                async with aclosing(blocks):
+                    async for cid, block in blocks:
+                        del left[cid]
+                        yield cid, block
+            except BlockCorrupt as error:
+                if reach is Reach.LOCAL:
+                    raise
+                async with self._mending(_DEFAULT) as mending:
+                    await mending.mend(error.cid)
+
+    async def dag_blocks(self, cid: Cid) -> AsyncGenerator[tuple[Cid, bytes], None]:
+        async with aclosing(read_dag(await self._ready(), cid)) as blocks:
+            async for at, _, block in blocks:
+                if isinstance(block, Fault):
+                    raise BlockNotFound(at) if block is Fault.MISSING else BlockCorrupt(at)
+                yield at, block
+
+    async def put_blocks(self, blocks: Iterable[tuple[Cid, bytes]]) -> None:
+        batch = list(blocks)
+        for cid, block in batch:
+            cid.check(block)
+        await import_blocks(await self._ready(), batch)
+
+    async def add_file(self, path: Path, *, cid_version: int) -> AddedFile:
+        with await asyncio.to_thread(path.open, "rb") as file:
+            answer = await (await self._ready()).send(
+                "add",
+                _pieces(file),
+                cid_version=cid_version,
+                raw_leaves=cid_version == 1,
+                chunker="size-262144",
+                hash="sha2-256",
+                max_file_links=174,
+                trickle=False,
+                inline=False,
+                nocopy=False,
+                fscache=False,
+                wrap_with_directory=False,
+                pin=False,
+                progress=False,
+                fast_provide_root=False,
+            )
+            size = file.tell()
+        added = read("add", answer, Added)
+        cid = read_cid("add", added.Hash)
+        if cid is None or not added.Size.isdecimal():
+            raise NodeRefused(f"kubo add: it made {added.Hash} of {added.Size} bytes")
+        return AddedFile(cid=cid, size=size, tsize=int(added.Size))
+
+    async def import_car(self, path: Path, roots: Iterable[Cid]) -> None:
+        rpc = await self._ready()
+        with await asyncio.to_thread(path.open, "rb") as file:
+            await import_car(rpc, _pieces(file))
+        size = (await asyncio.to_thread(path.stat)).st_size
+        tree = staging_tree(roots)
+        await import_blocks(rpc, tree.blocks)
+        if missing := await first_missing(rpc, tree.cid, rpc.stall_s + size / SLOWEST_READ):
+            raise BlockNotFound(missing, f"block {missing} is not in the CAR")
+
+    async def file_size(self, cid: Cid) -> int:
+        return parse_file_node(cid, await local_block(await self._ready(), cid)).size
+
+    async def read_file(
+        self, cid: Cid, *, start: int = 0, end: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        rpc = await self._ready()
+        size = await self.file_size(cid)
+        left = (size if end is None else min(size, end)) - start
+        if left <= 0:
+            return
+        try:
+            pieces = rpc.content("cat", str(cid), offset=start, length=left, offline=True, progress=False)
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    left -= len(piece)
+                    for at in range(0, len(piece), _PIECE):
+                        yield piece[at : at + _PIECE]
+        except RpcFailed as error:
+            if (missing := missing_block(error.reason)) is None:
+                raise
+            raise BlockNotFound(missing) from error
+        if left:
+            # Kubo ends the stream where a block is missing, and also where it is stopped
+            if missing := await first_missing(rpc, cid, rpc.stall_s + size / SLOWEST_READ):
+                raise BlockNotFound(missing)
+            raise NodeUnreachable(f"kubo cat: it ended {left} bytes too early")
+
+    def local_path(self, cid: Cid) -> Path | None:
+        return None
+
+    async def whole(self, cids: Iterable[Cid]) -> None:
+        """None: without reading a DAG Kubo knows only of its pins."""
+
+    async def pin(
+        self,
+        cid: Cid,
+        name: str,
+        *,
+        transfer: Transfer = _DEFAULT,
+        hints: PinHints = NO_HINTS,
+        on_progress: Callable[[PinProgress], None] | None = None,
+    ) -> None:
+        rpc = await self._ready()
+        if await is_pinned(rpc, cid):
+            return
+        fetching = self._fetching(transfer)
+        report = on_progress or _ignore
+        # without hints a budget can be kept only under a staging pin: small DAGs are done before they report
+        files = hints.files or (((cid, 0),) if transfer.byte_budget is not None else ())
+        async with fetching.staging.kept() as roots:
+            lanes = Lanes(rpc, fetching, transfer, roots, report)
+            await lanes.bring(files)
+            brought = lanes.progress
+            if hints.base is not None:
+                changed = sum(size for _, size in files)
+                patience = self._rpc.stall_s + changed / SLOWEST_READ
+                if await pin_successor(rpc, hints.base, cid, patience):
+                    report(brought)
+                    return
+
+            def on_step(step: Step) -> None:
+                report(
+                    PinProgress(
+                        blocks=max(brought.blocks, step.blocks),
+                        bytes=brought.bytes if files else step.bytes,
+                        items=brought.items,
+                        stalled_s=fetching.pulse.still_s,
+                    )
+                )
+
+            try:
+                await fetching.pin(cid, name, on_step)
+            except BlockNotFound as error:
+                raise PinFailed(
+                    str(error), failed=[(error.cid, "no provider found")], hint=error.hint
+                ) from error
+
+    async def unpin(self, cid: Cid) -> None:
+        await remove_pins(await self._ready(), [cid])
+
+    async def pinned(self) -> set[bytes]:
+        return {cid.digest for cid in await pinned_roots(await self._ready())}
+
+    async def pins(self) -> Sequence[Pin]:
+        return await list_pins(await self._ready())
+
+    async def walk(self, cid: Cid) -> AsyncGenerator[WalkedBlock, None]:
+        async with aclosing(read_dag(await self._ready(), cid)) as blocks:
+            async for at, parent, block in blocks:
+                if isinstance(block, Fault):
+                    yield WalkedBlock(cid=at, size=0, parent=parent, fault=block)
+                else:
+                    yield WalkedBlock(cid=at, size=len(block), parent=parent)
+
+    async def repair(
+        self,
+        broken: Iterable[Cid],
+        *,
+        transfer: Transfer = _DEFAULT,
+        on_progress: Callable[[PinProgress], None] | None = None,
+    ) -> None:
+        await self._ready()
+        async with self._mending(transfer) as mending:
+            await mending.mend_all(broken, on_progress or _ignore)
+
+    async def preview_gc(self) -> GcPreview:
+        return collecting.preview_of(await collecting.find_garbage(await self._ready()))
+
+    async def collect_garbage(self) -> GcPreview:
+        return await collecting.collect(await self._ready())
+
+    async def gateway(self) -> NodeGateway | None:
+        return await own_gateway(await self._ready(), self.address)
+
+    async def examine(self) -> Sequence[Finding]:
+        return await examine(await self._ready(), self.address)
+
+    async def sweep(self) -> None:
+        """The staging pins of this owner; another data directory's are left alone."""
+        await self._staging().sweep(await self.pins())
+
+    async def aclose(self) -> None:
+        await self._rpc.aclose()
+
+    async def _ready(self) -> Rpc:
+        """The RPC, of a daemon that was found to be one, and new enough.
+
+        Raises:
+            NodeTooOld: it is older than OLDEST.
+            NodeRefused: it is IPFS Cluster's proxy, which confirms pins that are not there.
+            NodeUnreachable: nothing answers.
+        """
+        if self._version is not None:
+            return self._rpc
+        said = read("version", await self._rpc.call("version"), Version).Version
+        found = re.match(r"(\d+)\.(\d+)", said)
+        if found is None or (int(found[1]), int(found[2])) < OLDEST:
+            raise NodeTooOld(
+                f"the node at {self.address.url} is Kubo {safe_text(said, 40)}; "
+                f"{OLDEST[0]}.{OLDEST[1]} or newer is needed",
+                hint="upgrade it, or use the embedded node: --node embedded",
+            )
+        size = read("repo/stat", await self._rpc.call("repo/stat", size_only=True), RepoSize)
+        if size.RepoPath is None or size.Version is None:
+            raise NodeRefused(
+                f"what answers at {self.address.url} is IPFS Cluster's proxy, which says that pins are done "
+                "before they are",
+                hint="give the RPC of the Kubo behind it: --node http://127.0.0.1:5001",
+            )
+        self._version = said
+        return self._rpc
+
+    def _staging(self) -> Staging:
+        return Staging(self._rpc, self.owner)
+
+    def _fetching(self, transfer: Transfer) -> Fetching:
+        stall_s = min(transfer.stall_timeout_s, self._rpc.stall_s)
+        return Fetching(self._rpc, self._staging(), stall_s)
+
+    @asynccontextmanager
+    async def _mending(self, transfer: Transfer) -> AsyncIterator[Mending]:
+        async with GatewaySource(GatewayPool(self._gateways, transfer)) as gateways:
+            yield Mending(self._rpc, self._fetching(transfer), gateways)
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(file.read, _PIECE):
+        yield piece
+
+
+def _ignore(progress: PinProgress) -> None:
+    """For callers that do not want to know."""

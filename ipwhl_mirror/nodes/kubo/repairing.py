@@ -1,0 +1,113 @@
+"""Blocks of a Kubo made good again, without touching a pin.
+
+A missing block is asked of the daemon, which fetches it. A damaged one the daemon takes for good and never
+fetches, and removing it is refused while a pin holds it; so it is fetched by us from trustless gateways,
+hashed, and written over the damaged one. A daemon that remembers which blocks it has (its default) ignores
+that: then the error says which setting to change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.nodes.base import Fault, PinProgress
+from ipwhl_mirror.nodes.errors import (
+    BlockCorrupt,
+    BlockNotFound,
+    NodeError,
+    NodeRefused,
+    NoSource,
+    PinFailed,
+)
+from ipwhl_mirror.nodes.kubo.staging import import_blocks
+from ipwhl_mirror.nodes.kubo.walking import local_block, read_dag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.nodes.embedded.sources import GatewaySource
+    from ipwhl_mirror.nodes.kubo.fetching import Fetching
+    from ipwhl_mirror.nodes.kubo.rpc import Rpc
+
+
+class Mending:
+    """Repairs of one call.
+
+    Args:
+        gateways: where damaged blocks are fetched.
+    """
+
+    def __init__(self, rpc: Rpc, fetching: Fetching, gateways: GatewaySource) -> None:
+        self._rpc = rpc
+        self._fetching = fetching
+        self._gateways = gateways
+
+    async def mend_all(self, broken: Iterable[Cid], on_progress: Callable[[PinProgress], None]) -> None:
+        """Make these blocks and everything below them good.
+
+        Raises:
+            PinFailed: some could not be had; the error lists them.
+            NodeRefused, NodeUnreachable: the daemon does not answer.
+        """
+        waiting = list(broken)
+        failed: dict[Cid, NodeError] = {}
+        blocks = size = 0
+        while waiting:
+            root = waiting.pop()
+            async for cid, _, found in read_dag(self._rpc, root):
+                if not isinstance(found, Fault):
+                    continue
+                try:
+                    block = await self.mend(cid)
+                except (BlockNotFound, NoSource, NodeRefused) as error:
+                    failed[cid] = error
+                    continue
+                blocks, size = blocks + 1, size + len(block)
+                on_progress(PinProgress(blocks=blocks, bytes=size, notes=self._gateways.notes))
+                waiting.append(cid)
+        if failed:
+            raise PinFailed(
+                f"{len(failed)} block(s) could not be had",
+                failed=[(cid, str(error)) for cid, error in failed.items()],
+                hint=_hint(failed.values()),
+            )
+
+    async def mend(self, cid: Cid) -> bytes:
+        """Make one block good; its bytes.
+
+        Raises:
+            BlockNotFound, NoSource: nobody gave it.
+            NodeRefused: the daemon keeps the damaged one.
+        """
+        try:
+            return await local_block(self._rpc, cid)
+        except BlockNotFound:
+            try:
+                return await self._fetching.block(cid)
+            except (BlockNotFound, NoSource):
+                block = await self._gateways.block(cid)
+        except BlockCorrupt:
+            block = await self._gateways.block(cid)
+        await import_blocks(self._rpc, [(cid, block)])
+        try:
+            return await local_block(self._rpc, cid)
+        except BlockCorrupt as error:
+            raise NodeRefused(
+                f"kubo keeps the damaged block {cid}: it writes no block that it remembers to have",
+                hint="`ipfs config --json Datastore.BlockKeyCacheSize 0` (and Datastore.WriteThrough true), "
+                "start the daemon again, and repeat",
+            ) from error
+
+
+def _hint(errors: Iterable[NodeError]) -> str:
+    """What helps most: the daemon's settings where it refused, else a source."""
+    refused = [error.hint for error in errors if isinstance(error, NodeRefused) and error.hint is not None]
+    return (
+        refused[0]
+        if refused
+        else (
+            "name a trustless gateway that has them with --gateway; "
+            "`ipfs repo verify --heal` reads the whole repository and fetches what is damaged"
+        )
+    )
