@@ -44,7 +44,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     Attributes:
         spec: "auto", "embedded", or the address of a Kubo RPC, a multiaddr or a URL.
-        auth_file: a file with the RPC's secret, which only its owner may read; "" for none.
+        auth_file: a file with the RPC's secret, which only its owner may read, absolute or from ~; "" for
+            none.
         gateways: trustless gateways, base addresses, asked side by side.
         concurrency: wheels fetched at once.
         stall_timeout: seconds without a byte after which a source is left.
@@ -57,6 +58,12 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     stall_timeout: float = 30.0
 
     def __post_init__(self) -> None:
+        if self.spec not in ("auto", "embedded") and not self.spec.startswith(("/", "http://", "https://")):
+            raise ValueError(
+                "spec must be auto, embedded, or the address of a Kubo RPC, for instance http://127.0.0.1:5001"
+            )
+        if self.auth_file and not self.auth_file.startswith(("/", "~")):
+            raise ValueError("auth_file must be an absolute path, or begin with ~")
         if not 1 <= self.concurrency <= 64:
             raise ValueError("concurrency must be from 1 to 64")
         if self.stall_timeout <= 0:

@@ -147,12 +147,16 @@ def _settings(
 ) -> Settings:
     import msgspec
 
-    from ipwhl_mirror.config import default_data_dir, load_config
+    from ipwhl_mirror.config import ConfigError, default_data_dir, load_config
     from ipwhl_mirror.services.settings import DEFAULT_LOCK_WAIT_S, Settings
 
     loaded = load_config(config)
     if node is not None:
-        loaded = msgspec.structs.replace(loaded, node=msgspec.structs.replace(loaded.node, spec=node))
+        try:
+            chosen = msgspec.structs.replace(loaded.node, spec=node)
+        except ValueError as error:
+            raise ConfigError(f"--node: {error}") from None
+        loaded = msgspec.structs.replace(loaded, node=chosen)
     if gateways:
         loaded = msgspec.structs.replace(loaded, node=msgspec.structs.replace(loaded.node, gateways=gateways))
     return Settings(

@@ -199,6 +199,10 @@ def status(report: StatusReport) -> Document:
             "repo_bytes": node.repo_bytes,
             "free_bytes": node.free_bytes,
             "free_inodes": node.free_inodes,
+            "peers": node.peers,
+            "gateway": None
+            if report.gateway is None
+            else {"url": report.gateway.url, "fetches": report.gateway.fetches},
         },
         releases=[
             {
@@ -320,7 +324,13 @@ def pip_config(config: PipConfig) -> Document:
         "pip-config",
         release=release(config.loaded.tracked),
         addresses=[
-            {"url": address.url, "selection": address.selection, "tested": address.tested}
+            {
+                "url": address.url,
+                "selection": address.selection,
+                "tested": address.tested,
+                "gateway": "ipwhl-mirror" if address.is_ours else "node",
+                "fetches": address.gateway.fetches,
+            }
             for address in config.addresses
         ],
     )

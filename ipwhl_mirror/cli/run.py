@@ -71,21 +71,37 @@ class Run:
     ui: Ui | None = None
 
     def execute(self, work: Callable[[Session, ProgressSink], Awaitable[ExitCode | None]]) -> None:
-        """Open a session, do the work, and leave with its exit code."""
+        """Open a session, find a lost database's pins again, do the work, and leave with its exit code."""
 
-        async def in_session() -> ExitCode | None:
-            from ipwhl_mirror.cli.progress import progress_sink
+        async def prepare(session: Session) -> None:
             from ipwhl_mirror.services.recovery import recover
-            from ipwhl_mirror.services.session import Session
 
-            async with Session.open(self.settings) as session:
-                for line in await recover(session):
-                    self.note(line)
-                with progress_sink(self) as sink:
-                    async with self._bound():
-                        return await work(session, sink)
+            for line in await recover(session):
+                self.note(line)
 
-        self._leave_after(in_session, _RESUMES)
+        self._leave_after(lambda: self._in_session(prepare, work), _RESUMES)
+
+    def inspect(self, work: Callable[[Session, ProgressSink], Awaitable[ExitCode | None]]) -> None:
+        """The same, but ask the node nothing before: for work that finds out why it does not answer."""
+
+        async def prepare(session: Session) -> None:
+            return None
+
+        self._leave_after(lambda: self._in_session(prepare, work), _RESUMES)
+
+    async def _in_session(
+        self,
+        prepare: Callable[[Session], Awaitable[None]],
+        work: Callable[[Session, ProgressSink], Awaitable[ExitCode | None]],
+    ) -> ExitCode | None:
+        from ipwhl_mirror.cli.progress import progress_sink
+        from ipwhl_mirror.services.session import Session
+
+        async with Session.open(self.settings) as session:
+            await prepare(session)
+            with progress_sink(self) as sink:
+                async with self._bound():
+                    return await work(session, sink)
 
     def execute_alone(self, work: Callable[[], Awaitable[ExitCode | None]], *, when_cut: str) -> None:
         """Do work that needs no session, and leave with its exit code.
@@ -193,8 +209,6 @@ def report_error(error: Exception) -> None:
     click.echo(f"error: {safe_text(_words(error))}", err=True)
     for line in getattr(error, "details", ()):
         click.echo(f"  {safe_text(str(line))}", err=True)
-    for cid, reason in getattr(error, "failed", ()):
-        click.echo(f"  {cid}: {safe_text(reason)}", err=True)
     hint = getattr(error, "hint", None)
     if hint:
         click.echo(f"hint: {safe_text(hint)}", err=True)

@@ -5,7 +5,6 @@ Names from a repository go through `safe_text`. Bytes that a repository claims a
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -19,13 +18,12 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.diffs import ProjectDiff, ReleaseDiff
     from ipwhl_mirror.domain.plans import Amount
     from ipwhl_mirror.domain.releases import PlatformRow
-    from ipwhl_mirror.nodes.base import Finding, GcPreview
+    from ipwhl_mirror.nodes.base import GcPreview
     from ipwhl_mirror.services.holdings import Holding
     from ipwhl_mirror.services.overview import ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
     from ipwhl_mirror.services.planning import PinForecast, Removal
     from ipwhl_mirror.services.releases import LoadedRelease
-    from ipwhl_mirror.services.serving import PipConfig
     from ipwhl_mirror.services.transfer import ExportReport, ImportReport
     from ipwhl_mirror.services.verifying import VerifyReport
 
@@ -172,7 +170,7 @@ def garbage(preview: GcPreview) -> list[str]:
             f"of these {size(preview.partial_bytes)} are unfinished downloads that a pin could resume"
         )
     if preview.whole_store:
-        lines.append("this also removes whatever other programs left unpinned on this node")
+        lines.append("that is all of this node: what other programs left unpinned on it goes too")
     return lines
 
 
@@ -182,6 +180,11 @@ def status(report: StatusReport) -> None:
     click.echo(
         f"node {node.kind} {node.version}: keeps {size(node.repo_bytes)}, {size(node.free_bytes)} free"
     )
+    if report.gateway is not None:
+        reach = "gives what is here only: hand out any CID"
+        if report.gateway.fetches:
+            reach = "fetches what is not here: hand out the CIDs of subsets"
+        click.echo(f"its gateway {report.gateway.url} {reach}")
     if not report.releases:
         click.echo("no release is tracked: ipwhl-mirror track CID, or ipwhl-mirror demo")
         return
@@ -252,29 +255,6 @@ def exported(report: ExportReport) -> None:
     click.echo(f"{report.wheels} wheels, {size(report.file_bytes)}")
     for root in report.roots:
         click.echo(f"root {root}")
-
-
-def pip_config(config: PipConfig) -> None:
-    """`pip-config`: lines to paste."""
-    for address in config.addresses:
-        what = "every wheel of the release is listed; one that is not mirrored here "
-        what += "is fetched by the node, outside plan and budget" if address.fetches else "answers 404"
-        if address.selection is not None:
-            what = f"only what is mirrored: {address.selection or 'the whole release'}"
-        tested = "tested" if address.tested else "not answering; run: ipwhl-mirror serve"
-        click.echo(f"# {what} ({tested})")
-        click.echo(f"pip install --index-url {shlex.quote(address.url)} PROJECT")
-        click.echo(f"uv pip install --index-url {shlex.quote(address.url)} PROJECT")
-
-
-def doctor(findings: Sequence[Finding]) -> None:
-    """`doctor`."""
-    for finding in findings:
-        click.echo(f"{finding.health.value:8} {finding.check}: {safe_text(finding.found)}")
-        if finding.why:
-            click.echo(f"{'':8} {safe_text(finding.why)}")
-        if finding.remedy:
-            click.echo(f"{'':8} -> {safe_text(finding.remedy)}")
 
 
 def _claimed_amount(value: Amount) -> str:

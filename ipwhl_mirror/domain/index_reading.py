@@ -84,6 +84,13 @@ class DirectoryReaders:
                 del self._incomplete[reader]
         return failed
 
+    def drop(self, cid: Cid) -> list[DirectoryReader]:
+        """Read those no more that wait for this block; which they are."""
+        dropped = self._waiting.pop(cid.digest, [])
+        for reader in dropped:
+            del self._incomplete[reader]
+        return dropped
+
 
 class IndexReader:
     """Reads the index of a release: `needed()`, `feed()`, and at the end `finish()`."""
@@ -141,6 +148,11 @@ class IndexReader:
         if self._top.is_complete:
             self._links = self._top.links()
             self._begin_projects(self._links)
+
+    def skip(self, cid: Cid) -> None:
+        """Say that a block of the last `needed()` is known to be no directory; its entry is malformed."""
+        for reader in self._readers.drop(cid):
+            self._no_directories[reader.cid.digest] = "not a directory"
 
     def finish(self) -> Release:
         """The release.

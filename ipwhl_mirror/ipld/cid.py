@@ -101,8 +101,12 @@ class Cid:
         Raises:
             HashMismatch: the block is not what this CID names.
         """
-        if sha256(block).digest() != self.digest:
+        if not self.is_of(block):
             raise HashMismatch(self)
+
+    def is_of(self, block: bytes) -> bool:
+        """Hash the block; whether this CID names it."""
+        return sha256(block).digest() == self.digest
 
     def __str__(self) -> str:
         if self.version == 0:

@@ -79,10 +79,12 @@ class PinFailed(NodeError):
 
     Attributes:
         failed: (cid, reason) of every missing part that could not be had.
+        details: the same as lines; by wheel, where a caller has named them.
     """
 
     def __init__(
         self, message: str, *, failed: Sequence[tuple[Cid, str]] = (), hint: str | None = None
     ) -> None:
         self.failed = tuple(failed)
+        self.details = tuple(f"{cid}: {reason}" for cid, reason in self.failed)
         super().__init__(message, hint=hint)

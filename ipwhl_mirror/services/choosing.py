@@ -1,7 +1,8 @@
 """Which node a run works with: `--node auto|embedded|ADDRESS`, and what an earlier run chose.
 
 `auto` is what this data directory used first; else a Kubo whose RPC answers on this machine; else the
-embedded node, unless an IPFS repository is here, which somebody may expect to be used.
+embedded node, unless an IPFS repository is here, which somebody may expect to be used. What a data directory
+knows (its pins, what was verified) is of the kind of node it began with, so it is not used with the other.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ from ipwhl_mirror.nodes.kubo.address import (
 
 if TYPE_CHECKING:
     from ipwhl_mirror.nodes.base import Node
+    from ipwhl_mirror.nodes.kubo.address import Credentials
     from ipwhl_mirror.services.settings import Settings
 
+AUTO = "auto"
 EMBEDDED = "embedded"
 KUBO = "kubo"
-"""What is remembered of a Kubo that was found on this machine: its port may be another next time."""
+"""What is remembered of the Kubo of this machine's repository: its port may be another next time."""
 
 _KNOCK_S = 2.0
+_USUAL = RpcAddress("http", "127.0.0.1", DEFAULT_PORT)
 
 
 async def choose_node(settings: Settings, remembered: str | None) -> tuple[Node, str]:
@@ -42,14 +46,22 @@ async def choose_node(settings: Settings, remembered: str | None) -> tuple[Node,
 
     Raises:
         ConfigError: the specification is no node, or it cannot be told which is meant.
+        NodeRefused: the daemon of this machine's repository does not let us in.
     """
     spec = settings.config.node.spec
-    if spec == "auto":
+    if spec == AUTO:
         spec = remembered or await _detect(settings)
+    elif remembered is not None and (spec == EMBEDDED) != (remembered == EMBEDDED):
+        raise ConfigError(
+            f"{settings.data_dir} was begun with the node {remembered}, and --node is {spec}",
+            hint="give each node a data directory of its own: --data-dir DIR",
+        )
     if spec == EMBEDDED:
         return EmbeddedNode(settings.data_dir / "node", gateways=settings.config.node.gateways), EMBEDDED
-    address = _local_address() if spec == KUBO else RpcAddress.parse(spec)
-    return _kubo(settings, address), spec
+    if spec == KUBO:
+        return _kubo(settings, repo_rpc_address(repo_directory()) or _USUAL), KUBO
+    address = RpcAddress.parse(spec)
+    return _kubo(settings, address), address.url
 
 
 def _kubo(settings: Settings, address: RpcAddress) -> Node:
@@ -58,14 +70,15 @@ def _kubo(settings: Settings, address: RpcAddress) -> Node:
     node = settings.config.node
     return KuboNode(
         address,
-        credentials=credentials_from(Path(node.auth_file) if node.auth_file else None, os.environ),
+        credentials=_credentials(settings),
         gateways=node.gateways,
         stall_timeout_s=node.stall_timeout,
     )
 
 
-def _local_address() -> RpcAddress:
-    return repo_rpc_address(repo_directory()) or RpcAddress("http", "127.0.0.1", DEFAULT_PORT)
+def _credentials(settings: Settings) -> Credentials | None:
+    file = settings.config.node.auth_file
+    return credentials_from(Path(file).expanduser() if file else None, os.environ)
 
 
 async def _detect(settings: Settings) -> str:
@@ -73,22 +86,50 @@ async def _detect(settings: Settings) -> str:
 
     Raises:
         ConfigError: an IPFS repository, and no daemon that answers.
-        NodeTooOld: a daemon that is too old.
+        NodeRefused: its daemon answers, and wants a secret.
     """
     repo = repo_directory()
-    address = _local_address()
-    if await _answers(settings, address):
+    secret = _credentials(settings)
+    written = repo_rpc_address(repo)
+    if written is not None and await _answers(written, secret):
         return KUBO
+    try:
+        if written != _USUAL and await _answers(_USUAL, secret):
+            return _USUAL.url
+    except NodeRefused:
+        if secret is not None:
+            raise
+        # without a secret for it, what is on this port may as well be another program
     if (repo / "config").is_file():
         raise ConfigError(
-            f"{repo} holds an IPFS repository, and no daemon of it answers at {address.url}",
+            f"{repo} holds an IPFS repository, and no daemon of it answers at {(written or _USUAL).url}",
             hint="start it with `ipfs daemon`, name another with --node ADDRESS, or choose the embedded "
             "node, which keeps its own: --node embedded",
         )
     return EMBEDDED
 
 
-async def _answers(settings: Settings, address: RpcAddress) -> bool:
+async def _answers(address: RpcAddress, secret: Credentials | None) -> bool:
+    """Whether a Kubo RPC is there.
+
+    Raises:
+        NodeRefused: it is something else, or does not let us in.
+    """
+    if not await _listens(address):
+        return False
+    from ipwhl_mirror.nodes.kubo.rpc import Rpc  # half a second of imports
+
+    rpc = Rpc(address, secret, stall_s=_KNOCK_S)
+    try:
+        await rpc.call("version")
+    except NodeUnreachable:
+        return False
+    finally:
+        await rpc.aclose()
+    return True
+
+
+async def _listens(address: RpcAddress) -> bool:
     try:
         async with asyncio.timeout(_KNOCK_S):
             _, writer = await asyncio.open_connection(address.host, address.port)
@@ -97,12 +138,4 @@ async def _answers(settings: Settings, address: RpcAddress) -> bool:
                 await writer.wait_closed()
     except (OSError, TimeoutError):
         return False
-    node = _kubo(settings, address)
-    try:
-        async with asyncio.timeout(_KNOCK_S):
-            await node.status()
-    except (NodeRefused, NodeUnreachable, TimeoutError):
-        return False
-    finally:
-        await node.aclose()
     return True

@@ -24,18 +24,29 @@ _FEW_INODES = 10_000
 
 
 async def examine(session: Session) -> tuple[Finding, ...]:
-    """Look at versions, the data directory, the node, its disk, pins, gateways and our own gateway."""
+    """Look at versions, the data directory, the node, its disk, pins, and our own gateway.
+
+    A node that does not answer, is too old or is none is a finding, too.
+    """
     findings = [_versions(), _data_dir(session)]
     try:
         status = await session.node.status()
+        findings += [_node(status), _disk(session, status), _inodes(status)]
+        findings += await session.node.examine()
+        findings.append(await _pins(session))
     except NodeError as error:
-        return (
-            *findings,
-            Finding(check="node", health=Health.PROBLEM, found=str(error), remedy=error.hint),
-        )
-    findings += [_node(status), _disk(session, status), _inodes(status), *await session.node.examine()]
-    findings += [await _pins(session), await _gateway(session)]
-    return tuple(findings)
+        findings.append(_unusable(error))
+    return (*findings, await _gateway(session))
+
+
+def _unusable(error: NodeError) -> Finding:
+    return Finding(
+        check="node",
+        health=Health.PROBLEM,
+        found=str(error),
+        why="nothing can be read, pinned or verified without it",
+        remedy=error.hint,
+    )
 
 
 def _versions() -> Finding:
@@ -54,7 +65,8 @@ def _data_dir(session: Session) -> Finding:
         return Finding(
             check="data directory",
             health=Health.WARNING,
-            found=f"{directory} cannot be written: only reading commands work",
+            found=f"{directory} cannot be written",
+            why="only reading commands work",
             remedy="choose another with --data-dir, or run as its owner",
         )
     return Finding(check="data directory", health=Health.OK, found=str(directory))
@@ -72,7 +84,8 @@ def _disk(session: Session, status: NodeStatus) -> Finding:
         return Finding(
             check="disk",
             health=Health.PROBLEM,
-            found=f"{free} free, {size(reserve)} are to stay free: pins are refused",
+            found=f"{free} free, {size(reserve)} are to stay free",
+            why="pins are refused",
             remedy="ipwhl-mirror unpin ..., then ipwhl-mirror gc; or lower [storage] reserve_free",
         )
     return Finding(check="disk", health=Health.OK, found=f"{free} free")
@@ -80,13 +93,15 @@ def _disk(session: Session, status: NodeStatus) -> Finding:
 
 def _inodes(status: NodeStatus) -> Finding:
     if status.free_inodes is None:
-        return Finding(check="inodes", health=Health.OK, found="this file system has no limit")
+        return Finding(check="inodes", health=Health.OK, found="no limit, or none that is shown")
     if status.free_inodes < _FEW_INODES:
+        each = "wheel" if status.kind == "embedded" else "block, of 256 KiB at most,"
         return Finding(
             check="inodes",
             health=Health.WARNING,
-            found=f"{status.free_inodes} free; every wheel takes one",
-            remedy="remove small files from this disk, or move the data directory",
+            found=f"{status.free_inodes} free",
+            why=f"every {each} takes one; without any nothing can be stored, however many bytes are free",
+            remedy="remove small files from this disk, or keep what is mirrored on another",
         )
     return Finding(check="inodes", health=Health.OK, found=f"{status.free_inodes} free")
 
@@ -99,6 +114,7 @@ async def _pins(session: Session) -> Finding:
             check="pins",
             health=Health.WARNING,
             found=f"{len(unread)} of {len(held)} pins were not read back since they were fetched",
+            why="that they are whole is not known, so their wheels do not count as pinned",
             remedy="ipwhl-mirror verify",
         )
     return Finding(check="pins", health=Health.OK, found=f"{len(held)}, all read back")
@@ -113,6 +129,7 @@ async def _gateway(session: Session) -> Finding:
             check="gateway",
             health=Health.WARNING,
             found=str(error),
+            why="pip and uv get nothing from here",
             remedy="this is well if `ipwhl-mirror serve` runs; else choose another [serve] listen",
         )
     await gateway.aclose()

@@ -10,11 +10,12 @@ the new one shares most with: a node that can (Kubo) then looks only at what dif
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.progress import Meter
 from ipwhl_mirror.nodes.base import NO_HINTS, PinHints
+from ipwhl_mirror.nodes.errors import PinFailed
 from ipwhl_mirror.services.errors import DamageFound, NothingSelected
 from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
 from ipwhl_mirror.services.holdings import Holding, holdings, wheels_of
@@ -115,9 +116,14 @@ class _Run:
         session = self.session
         before = holdings(session, await session.node.pinned())
         hints = PinHints(files=self._wanted(part), base=_base(before, part, self.loaded))
-        await claim_and_pin(
-            session, self.loaded, part.tree.cid, part.selection, hints=hints, on_progress=self._fetching
-        )
+        try:
+            await claim_and_pin(
+                session, self.loaded, part.tree.cid, part.selection, hints=hints, on_progress=self._fetching
+            )
+        except PinFailed as error:
+            names = {wheel.cid.digest: f"{wheel.project}/{wheel.filename}" for wheel in part.wheels}
+            error.details = tuple(f"{names.get(cid.digest, cid)}: {reason}" for cid, reason in error.failed)
+            raise
         for wheel in part.wheels:
             self.missing.pop(wheel.cid.digest, None)
         self.fetched_before += self.current
@@ -213,6 +219,8 @@ async def claim_and_pin(
     if claim is not None and claim.adopted and not is_pinned:
         session.state.remove_pin(root)  # whoever made it has let it go: the next one is ours
         claim = None
+    elif claim is not None and is_pinned:
+        claim = await _disown_if_renamed(session, claim)
     name = PIN_PREFIX + "subset" if selection is None else pin_name(selection)
     if claim is None:
         session.state.add_pin(
@@ -237,21 +245,35 @@ async def _foreign_name(session: Session, root: Cid) -> str:
     return names[0] if names else ""
 
 
+async def _disown_if_renamed(session: Session, claim: KnownPin) -> KnownPin:
+    """A pin of ours under another name was pinned by another program since: a node has one pin a CID, and
+    it is theirs."""
+    names = {pin.cid.digest: pin.name for pin in await session.node.pins()}
+    name = names.get(claim.cid.digest, claim.name)
+    if claim.adopted or name == claim.name:
+        return claim
+    theirs = replace(claim, name=name, adopted=True)
+    session.state.replace_pin(theirs)
+    return theirs
+
+
 async def unpin(session: Session, roots: Iterable[Cid]) -> tuple[Cid, ...]:
     """Remove exactly these pins. Nothing is deleted before a garbage collection.
 
-    A pin that is gone, or that is not ours, is left as it is.
+    A pin that is gone, or that is not ours, or that another program renamed, is left as it is.
 
     Returns:
         The roots that were unpinned.
     """
     async with session.exclusive("unpin"):
-        ours = {pin.cid.digest for pin in session.state.known_pins() if not pin.adopted}
-        going = tuple(root for root in roots if root.digest in ours)
-        for root in going:
-            await session.node.unpin(root)
-            session.state.remove_pin(root)
-        return going
+        claims = {pin.cid.digest: pin for pin in session.state.known_pins() if not pin.adopted}
+        going = []
+        for root in roots:
+            if root.digest in claims and not (await _disown_if_renamed(session, claims[root.digest])).adopted:
+                await session.node.unpin(root)
+                session.state.remove_pin(root)
+                going.append(root)
+        return tuple(going)
 
 
 def pin_name(selection: Selection) -> str:

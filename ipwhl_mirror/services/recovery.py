@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ipwhl_mirror.nodes.base import Pin
     from ipwhl_mirror.services.session import Session
 
+_STAGING = f"{PIN_PREFIX}staging/"
+"""Pins of a run that goes on, or was killed: no release and no part of one."""
+
 
 async def recover(session: Session) -> list[str]:
     """Where there is no database and the node has pins of ours, write them down again.
@@ -35,7 +38,11 @@ async def recover(session: Session) -> list[str]:
     """
     if session.state.path is not None or session.settings.read_only or not session.settings.data_dir.is_dir():
         return []
-    ours = [pin for pin in await session.node.pins() if pin.name.startswith(PIN_PREFIX)]
+    ours = [
+        pin
+        for pin in await session.node.pins()
+        if pin.name.startswith(PIN_PREFIX) and not pin.name.startswith(_STAGING)
+    ]
     if not ours:
         return []
     lines = [f"the database is gone; reading {len(ours)} pin(s) of ours again"]
@@ -57,6 +64,8 @@ async def _read_pin(session: Session, pin: Pin) -> None:
     is_index = pin.cid.digest == release.index.cid.digest
     if is_index or not any(known.cid.digest == release.root.digest for known in session.state.releases()):
         label = pin.name.removeprefix(INDEX_PIN).strip() or None if is_index else None
+        if is_index:
+            releases.claim_index(session, pin.cid)
         await releases.remember(session, release, named=release.root, label=label)
     if is_index:
         return

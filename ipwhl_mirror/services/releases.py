@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.session import Session
 
 INDEX_PIN = PIN_PREFIX + "index"
+_OURS, _THEIRS, _NOBODY = "ours", "theirs", "nobody"
+"""Whose the pin of an index is; where nothing is written down, its name decides."""
 _LABEL = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 
 
@@ -94,8 +96,7 @@ async def remember(session: Session, release: Release, *, named: Cid, label: str
     """
     _check_label_is_free(session, named, label)
     await session.node.put_blocks(release.index.blocks)
-    name = INDEX_PIN if label is None else f"{INDEX_PIN} {label}"
-    await session.node.pin(release.index.cid, name, transfer=session.settings.transfer)
+    await _pin_index(session, release.index.cid, INDEX_PIN if label is None else f"{INDEX_PIN} {label}")
     session.state.add_release(
         TrackedRelease(
             cid=named,
@@ -108,6 +109,32 @@ async def remember(session: Session, release: Release, *, named: Cid, label: str
         )
     )
     return LoadedRelease(resolve(session, str(named)), release)
+
+
+async def _pin_index(session: Session, index: Cid, name: str) -> None:
+    """Keep an index, and write down before that the pin is ours; one that is there already is another's."""
+    if index.digest not in await session.node.pinned():
+        claim_index(session, index)
+    elif session.state.setting(_index_key(index)) != _OURS:
+        session.state.remember(_index_key(index), _THEIRS)
+    await session.node.pin(index, name, transfer=session.settings.transfer)
+
+
+def claim_index(session: Session, index: Cid) -> None:
+    """Write down that the pin of an index is this data directory's. The caller holds the lock."""
+    session.state.remember(_index_key(index), _OURS)
+
+
+async def _unpin_index(session: Session, index: Cid) -> None:
+    names = {pin.cid.digest: pin.name for pin in await session.node.pins()}
+    renamed = not names.get(index.digest, INDEX_PIN).startswith(INDEX_PIN)
+    if session.state.setting(_index_key(index)) != _THEIRS and not renamed:
+        await session.node.unpin(index)
+    session.state.remember(_index_key(index), _NOBODY)
+
+
+def _index_key(index: Cid) -> str:
+    return f"index {index}"
 
 
 async def untrack(session: Session, rel: str) -> TrackedRelease:
@@ -128,10 +155,11 @@ async def untrack(session: Session, rel: str) -> TrackedRelease:
                 hint=f"unpin it first: ipwhl-mirror unpin {tracked.name}",
                 details=[f"{pin.cid}  {pin.selection or 'whole release'}" for pin in blocking],
             )
-        session.state.remove_release(tracked.cid)
+        # the release is forgotten last: what is killed before that can be untracked again
+        await _unpin_index(session, tracked.index_cid)
         for pin in mine:
             session.state.remove_pin(pin.cid)
-        await session.node.unpin(tracked.index_cid)
+        session.state.remove_release(tracked.cid)
         return tracked
 
 
@@ -155,10 +183,8 @@ async def load_tracked(session: Session, tracked: TrackedRelease) -> LoadedRelea
             for cid in wanted:
                 if cid.digest in kept:
                     reader.feed(cid, kept[cid.digest])
-            # an entry of the root that turned out to be no project is in no index
-            others = [cid for cid in wanted if cid.digest not in kept]
-            async for cid, block in session.node.get_blocks(others, Reach.LOCAL):
-                reader.feed(cid, block)
+                else:  # the index keeps every project's blocks: this entry is none
+                    reader.skip(cid)
     except BlockNotFound as error:
         error.hint = f"fetch its index again: ipwhl-mirror track {tracked.cid}"
         raise

@@ -28,15 +28,17 @@ class IndexAddress:
 
     Attributes:
         url: the index-url.
-        fetches: True when the gateway behind it fetches what is not here, outside plan and budget.
         selection: the part it holds, as CLI text; None for the official root, which lists every wheel.
         tested: whether a gateway answered at it with a listing just now.
+        gateway: which one that is.
+        is_ours: it is this program's, not the node's own.
     """
 
     url: str
     selection: str | None
     tested: bool
-    fetches: bool = False
+    gateway: NodeGateway
+    is_ours: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ async def pip_config(session: Session, rel: str) -> PipConfig:
         UnknownRelease, AmbiguousRelease, NodeError.
     """
     loaded = await releases.load(session, rel)
-    gateways = [NodeGateway(url=f"http://{session.settings.config.serve.listen}", fetches=False)]
+    ours = NodeGateway(url=f"http://{session.settings.config.serve.listen}", fetches=False)
+    gateways = [ours]
     if (own := await session.node.gateway()) is not None:
         gateways.append(own)
     parts: dict[str, str | None] = {str(loaded.tracked.cid): None}
@@ -89,5 +92,9 @@ async def pip_config(session: Session, rel: str) -> PipConfig:
     for gateway, (cid, selection) in product(gateways, parts.items()):
         url = f"{gateway.url}/ipfs/{cid}/"
         tested = await probe_listing(url)
-        addresses.append(IndexAddress(url=url, selection=selection, tested=tested, fetches=gateway.fetches))
+        addresses.append(
+            IndexAddress(
+                url=url, selection=selection, tested=tested, gateway=gateway, is_ours=gateway is ours
+            )
+        )
     return PipConfig(loaded=loaded, addresses=tuple(addresses))

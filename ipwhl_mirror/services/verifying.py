@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.subsets import subset_tree
 from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
+from ipwhl_mirror.nodes.errors import PinFailed
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
 from ipwhl_mirror.services.holdings import holdings, wheels_of
@@ -91,7 +92,13 @@ async def verify_and_repair(
             sink(Progress(phase=Phase.FETCH, done_bytes=progress.bytes, stalled_s=progress.stalled_s))
 
         wanted = {damage.block.cid.digest: damage.block.cid for damage in found.broken}
-        await session.node.repair(wanted.values(), transfer=session.settings.transfer, on_progress=fetching)
+        try:
+            await session.node.repair(
+                wanted.values(), transfer=session.settings.transfer, on_progress=fetching
+            )
+        except PinFailed as error:
+            error.details = tuple(f"{_place(found, cid)}: {reason}" for cid, reason in error.failed)
+            raise
         again = await _verify(session, rels, sink)
         still = {damage.block.cid.digest for damage in again.broken}
         return VerifyReport(
@@ -103,6 +110,16 @@ async def verify_and_repair(
             broken=again.broken,
             repaired=len(wanted.keys() - still),
         )
+
+
+def _place(found: VerifyReport, cid: Cid) -> str:
+    """Where a block was found to be broken, in words."""
+    for damage in found.broken:
+        if damage.block.cid.digest == cid.digest:
+            wheel = damage.block.wheel
+            part = f"{wheel.project}/{wheel.filename}" if wheel is not None else "index"
+            return f"{damage.tracked.name} {part} {cid}"
+    return str(cid)
 
 
 async def _verify(session: Session, rels: Sequence[str], sink: ProgressSink) -> VerifyReport:

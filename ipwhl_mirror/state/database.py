@@ -216,6 +216,14 @@ class State:
                  pin.created_at.isoformat(), int(pin.adopted)),
             )  # fmt: skip
 
+    def replace_pin(self, pin: KnownPin) -> None:
+        """Change the name of a known pin and whose it is; its verification stays."""
+        with self._change() as db:
+            db.execute(
+                "UPDATE pins SET name = ?, adopted = ? WHERE digest = ?",
+                (pin.name, int(pin.adopted), pin.cid.digest),
+            )
+
     def remove_pin(self, cid: Cid) -> None:
         """Forget a pin and its verification."""
         with self._change() as db:

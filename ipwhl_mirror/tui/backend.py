@@ -135,11 +135,13 @@ class UnpinForecast:
 
     Attributes:
         going: exactly the pins that `unpin` removes.
+        unread: pins of other programs that may share some of it: what becomes reclaimable is at most that.
     """
 
     summary: ReleaseSummary
     going: tuple[PinLine, ...]
     plan: UnpinPlan
+    unread: int = 0
 
 
 class Backend(Protocol):

@@ -109,12 +109,15 @@ class LiveBackend(Backend):
                 for line in forecast.removal.going
             ),
             plan=forecast.removal.plan,
+            unread=forecast.removal.unread,
         )
 
     async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
         """See Backend."""
         removed = await pinning.unpin(self._session, [line.cid for line in forecast.going])
-        return f"{len(removed)} pin(s) removed; {size(forecast.plan.reclaimable.bytes)} go with the next gc"
+        at_most = "at most " if forecast.unread else ""
+        reclaimable = size(forecast.plan.reclaimable.bytes)
+        return f"{len(removed)} pin(s) removed; {at_most}{reclaimable} go with the next gc"
 
     async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
         """See Backend."""

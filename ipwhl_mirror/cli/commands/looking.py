@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ipwhl_mirror.cli import documents, text
+from ipwhl_mirror.cli import advice, documents, text
 from ipwhl_mirror.cli.exit_codes import ExitCode
 from ipwhl_mirror.cli.options import selection_options, to_selection
 
@@ -80,8 +80,8 @@ def doctor(run: Run) -> None:
         from ipwhl_mirror.services.doctor import examine
 
         findings = await examine(session)
-        run.emit(documents.doctor(findings), lambda: text.doctor(findings))
+        run.emit(documents.doctor(findings), lambda: advice.doctor(findings))
         problem = any(finding.health is Health.PROBLEM for finding in findings)
         return ExitCode.FAILED if problem else ExitCode.DONE
 
-    run.execute(work)
+    run.inspect(work)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ipwhl_mirror.cli import documents, text
+from ipwhl_mirror.cli import advice, documents
 
 if TYPE_CHECKING:
     from ipwhl_mirror.cli.run import Run
@@ -48,6 +48,6 @@ def pip_config(run: Run, rel: str) -> None:
         from ipwhl_mirror.services import serving
 
         config = await serving.pip_config(session, rel)
-        run.emit(documents.pip_config(config), lambda: text.pip_config(config))
+        run.emit(documents.pip_config(config), lambda: advice.pip_config(config))
 
     run.execute(work)

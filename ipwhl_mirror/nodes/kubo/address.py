@@ -28,7 +28,8 @@ DEFAULT_PORT = 5001
 _SECRET_LIMIT = 1 << 16
 
 _MULTIADDR = re.compile(r"/(ip4|ip6|dns|dns4|dns6)/([^/]+)/tcp/([0-9]{1,5})(?:/(http|https))?/?")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _ALL_INTERFACES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _HINT = "for instance http://127.0.0.1:5001 or /ip4/127.0.0.1/tcp/5001"
 
@@ -39,7 +40,7 @@ class InvalidAddress(ConfigError):
     def __init__(self, text: str, reason: str) -> None:
         shown = "...@" + text.rpartition("@")[2] if "@" in text else text
         shown = re.split(r"[?#]", shown)[0]
-        super().__init__(f"{safe_text(shown, 200)!r} is no address of a Kubo RPC: {reason}", hint=_HINT)
+        super().__init__(f"'{safe_text(shown, 200)}' is no address of a Kubo RPC: {reason}", hint=_HINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class RpcAddress:
             version = ipaddress.ip_address(host).version
         except ValueError:
             if kind in ("ip4", "ip6") or not _HOST.fullmatch(host):
-                raise InvalidAddress(text, f"{safe_text(host, 100)!r} is no host") from None
+                raise InvalidAddress(text, f"'{safe_text(host, 100)}' is no host") from None
         else:
             if kind and kind != f"ip{version}":
                 raise InvalidAddress(text, f"{host} is not of {kind}")
@@ -103,15 +104,6 @@ class RpcAddress:
         """As people read it, without a slash at its end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
-
-    @property
-    def maddr(self) -> str:
-        """As a multiaddr."""
-        try:
-            kind = f"ip{ipaddress.ip_address(self.host).version}"
-        except ValueError:
-            kind = "dns4"
-        return f"/{kind}/{self.host}/tcp/{self.port}" + ("/https" if self.scheme == "https" else "")
 
     @property
     def is_loopback(self) -> bool:

@@ -10,21 +10,20 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.ipld.errors import HashMismatch
 from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
 from ipwhl_mirror.nodes.kubo.staging import import_blocks, staging_tree
-from ipwhl_mirror.nodes.kubo.walking import export, local_block
+from ipwhl_mirror.nodes.kubo.walking import SIDE_BY_SIDE, export, local_block
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.ipld.directories import Tree
     from ipwhl_mirror.nodes.kubo.fetching import Fetching, Step
     from ipwhl_mirror.nodes.kubo.rpc import Rpc
 
 FEW = 1024
 _FEW_FETCHED = 8
-_SIDE_BY_SIDE = 16
 
 
 async def local_blocks(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Cid, bytes], None]:
@@ -34,15 +33,21 @@ async def local_blocks(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Ci
         BlockNotFound, BlockCorrupt: of the first that is not whole here.
         NodeRefused, NodeUnreachable: the daemon does not answer.
     """
-    left = dict.fromkeys(cids)
-    if len(left) > FEW:
-        async with aclosing(_exported(rpc, list(left))) as blocks:
-            async for cid, block in blocks:
-                del left[cid]
-                yield cid, block
-    waiting = list(left)
+    if len(cids) > FEW:
+        tree = staging_tree(cid.as_raw() for cid in cids)
+        await import_blocks(rpc, tree.blocks)
+        blocks = _staged_blocks(rpc, tree, cids)
+    else:
+        blocks = _single_blocks(rpc, cids)
+    async with aclosing(blocks):
+        async for cid, block in blocks:
+            yield cid, block
+
+
+async def _single_blocks(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Cid, bytes], None]:
+    waiting = list(cids)
     while waiting:
-        some, waiting = waiting[:_SIDE_BY_SIDE], waiting[_SIDE_BY_SIDE:]
+        some, waiting = waiting[:SIDE_BY_SIDE], waiting[SIDE_BY_SIDE:]
         found = await asyncio.gather(*(local_block(rpc, cid) for cid in some), return_exceptions=True)
         for cid, result in zip(some, found, strict=True):
             if isinstance(result, BaseException):
@@ -50,22 +55,20 @@ async def local_blocks(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Ci
             yield cid, result
 
 
-async def _exported(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Cid, bytes], None]:
-    """Those of the blocks that one export gives whole; it stops at the first that is missing."""
-    names = {cid.digest: cid for cid in cids}
-    if len(names) < len(cids):
-        cids = list(names.values())
-    tree = staging_tree(cid.as_raw() for cid in cids)
-    await import_blocks(rpc, tree.blocks)
+async def _staged_blocks(
+    rpc: Rpc, tree: Tree, cids: Sequence[Cid]
+) -> AsyncGenerator[tuple[Cid, bytes], None]:
+    """Blocks that a staging tree links to: by one export, and what it left out by itself."""
+    left: dict[bytes, list[Cid]] = {}
+    for cid in cids:
+        left.setdefault(cid.digest, []).append(cid)
     async with aclosing(export(rpc, tree.cid)) as blocks:
         async for at, block in blocks:
-            cid = names.pop(at.digest, None)
-            if cid is None:
-                continue
-            try:
-                cid.check(block)
-            except HashMismatch as error:
-                raise BlockCorrupt(cid) from error
+            if at.digest in left and at.is_of(block):
+                for cid in left.pop(at.digest):
+                    yield cid, block
+    async with aclosing(_single_blocks(rpc, [cid for names in left.values() for cid in names])) as others:
+        async for cid, block in others:
             yield cid, block
 
 
@@ -106,7 +109,7 @@ async def fetched_blocks(
                 async for cid, block in here:
                     yield cid, block
             raise
-        async with aclosing(local_blocks(rpc, cids)) as blocks:
+        async with aclosing(_staged_blocks(rpc, tree, cids)) as blocks:
             async for cid, block in blocks:
                 yield cid, block
 

@@ -135,6 +135,6 @@ async def collect(rpc: Rpc) -> GcPreview:
                 raise NodeRefused(f"kubo repo/gc: {safe_text(said.Error, 300)}")
             if said.Key is not None and (cid := read_cid("repo/gc", said.Key.cid)) is not None:
                 removed[cid.digest] = garbage.get(cid.digest, 0)
-    if garbage and not removed:
+    if not removed and garbage.keys() & (await find_garbage(rpc)).keys():
         raise NodeUnreachable("kubo repo/gc: it ended without removing anything")
     return preview_of(removed)

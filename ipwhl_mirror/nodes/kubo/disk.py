@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ipwhl_mirror.nodes.kubo.address import repo_directory, repo_rpc_address
+from ipwhl_mirror.nodes.kubo.address import InvalidAddress, repo_directory, repo_rpc_address
 from ipwhl_mirror.nodes.kubo.answers import read
 
 if TYPE_CHECKING:
@@ -54,9 +54,18 @@ async def disk_of(rpc: Rpc, address: RpcAddress) -> Disk:
     """
     system = read("diag/sys", await rpc.call("diag/sys"), _System)
     directory = Path(system.environment.IPFS_PATH) if system.environment.IPFS_PATH else repo_directory()
-    running = repo_rpc_address(directory)
-    if address.is_loopback and running is not None and running.port == address.port:
-        disk = os.statvfs(directory)
+    if address.is_loopback and _runs_at(directory, address):
+        blocks = directory / "blocks"  # which may be a link to another disk
+        disk = os.statvfs(blocks if blocks.is_dir() else directory)
         return Disk(disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else None, directory)
     # Kubo gives f_bfree as free_space and, under the name of total_space, f_bavail
     return Disk(min(system.diskinfo.free_space, system.diskinfo.total_space), None, None)
+
+
+def _runs_at(directory: Path, address: RpcAddress) -> bool:
+    """Whether the daemon of this repository wrote down that it listens there."""
+    try:
+        running = repo_rpc_address(directory)
+    except InvalidAddress:
+        return False
+    return running is not None and running.port == address.port

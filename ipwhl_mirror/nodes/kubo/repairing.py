@@ -20,9 +20,10 @@ from ipwhl_mirror.nodes.errors import (
     PinFailed,
 )
 from ipwhl_mirror.nodes.kubo.staging import import_blocks
-from ipwhl_mirror.nodes.kubo.walking import local_block, read_dag
+from ipwhl_mirror.nodes.kubo.walking import local_block, walked_dag
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterable
 
     from ipwhl_mirror.ipld.cid import Cid
@@ -36,12 +37,16 @@ class Mending:
 
     Args:
         gateways: where damaged blocks are fetched.
+        gate: see `walked_dag`.
     """
 
-    def __init__(self, rpc: Rpc, fetching: Fetching, gateways: GatewaySource) -> None:
+    def __init__(
+        self, rpc: Rpc, fetching: Fetching, gateways: GatewaySource, gate: asyncio.Semaphore
+    ) -> None:
         self._rpc = rpc
         self._fetching = fetching
         self._gateways = gateways
+        self._gate = gate
 
     async def mend_all(self, broken: Iterable[Cid], on_progress: Callable[[PinProgress], None]) -> None:
         """Make these blocks and everything below them good.
@@ -55,7 +60,7 @@ class Mending:
         blocks = size = 0
         while waiting:
             root = waiting.pop()
-            async for cid, _, found in read_dag(self._rpc, root):
+            async for cid, _, found in walked_dag(self._rpc, root, self._gate):
                 if not isinstance(found, Fault):
                     continue
                 try:

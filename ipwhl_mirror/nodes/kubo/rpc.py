@@ -269,7 +269,8 @@ class Rpc:
 
     def _client(self) -> aioipfs.AsyncIPFS:
         if self._opened is None:
-            self._opened = aioipfs.AsyncIPFS(maddr=self.address.maddr)
+            at = self.address
+            self._opened = aioipfs.AsyncIPFS(host=at.host, port=at.port, scheme=at.scheme)
         return self._opened
 
 

@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.ipld.car import car_header, car_section
-from ipwhl_mirror.ipld.dagpb import Link
-from ipwhl_mirror.ipld.directories import build_directory
+from ipwhl_mirror.ipld.cid import DAG_PB, Cid
+from ipwhl_mirror.ipld.dagpb import Link, encode_node
+from ipwhl_mirror.ipld.directories import Tree
 from ipwhl_mirror.nodes.base import Pin
 from ipwhl_mirror.nodes.errors import NodeRefused, NodeUnreachable
 from ipwhl_mirror.nodes.kubo.answers import Imported, ListedPin, PinList, PinsRemoved, read, read_cid
@@ -22,12 +23,11 @@ from ipwhl_mirror.nodes.kubo.rpc import RpcFailed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 
-    from ipwhl_mirror.ipld.cid import Cid
-    from ipwhl_mirror.ipld.directories import Tree
     from ipwhl_mirror.nodes.kubo.rpc import Rpc
 
 STAGING = "ipwhl-mirror/staging/"
 _PIECE = 1 << 20
+_LINKS = 4096
 _LIST_LIMIT = 1 << 30
 _LIST_PATIENCE = 10
 """How many stall times the daemon may take to make a list of all pins."""
@@ -35,8 +35,17 @@ _BATCH = 500
 
 
 def staging_tree(cids: Iterable[Cid]) -> Tree:
-    """A directory that links to each of these, under its own name."""
-    return build_directory(Link(cid, str(cid), 0) for cid in dict.fromkeys(cids))
+    """A small tree that links to each of these: nodes of unnamed links, quicker to make than a directory."""
+    links = [Link(cid, "", 0) for cid in dict.fromkeys(cids)]
+    parts = [_node(links[at : at + _LINKS]) for at in range(0, len(links), _LINKS)] or [_node([])]
+    if len(parts) == 1:
+        return Tree(parts[0][0], 0, tuple(parts))
+    return Tree((top := _node([Link(cid, "", 0) for cid, _ in parts]))[0], 0, (*parts, top))
+
+
+def _node(links: Sequence[Link]) -> tuple[Cid, bytes]:
+    block = encode_node(links, b"")
+    return Cid.of(block, DAG_PB), block
 
 
 async def import_blocks(rpc: Rpc, blocks: Iterable[tuple[Cid, bytes]]) -> None:
@@ -111,8 +120,27 @@ async def is_pinned(rpc: Rpc, cid: Cid) -> bool:
     Raises:
         NodeRefused, NodeUnreachable: it cannot be told.
     """
+    return await _has_pin(rpc, cid, "recursive")
+
+
+async def refuse_direct_pin(rpc: Rpc, cid: Cid) -> None:
+    """Nothing, unless there is a direct pin of exactly this, which we never make: a recursive pin would take
+    its place.
+
+    Raises:
+        NodeRefused: there is one, or it cannot be told.
+        NodeUnreachable: the daemon does not answer.
+    """
+    if await _has_pin(rpc, cid, "direct"):
+        raise NodeRefused(
+            f"{cid} is pinned directly by another program, and a recursive pin would replace that",
+            hint=f"`ipfs pin ls --type=direct --names` lists such pins; `ipfs pin rm {cid}` removes this one",
+        )
+
+
+async def _has_pin(rpc: Rpc, cid: Cid, kind: str) -> bool:
     try:
-        answer = await rpc.call("pin/ls", str(cid), type="recursive")
+        answer = await rpc.call("pin/ls", str(cid), type=kind)
     except RpcFailed as error:
         if "is not pinned" in error.reason:
             return False

@@ -1,13 +1,14 @@
-"""A DAG of a Kubo read from its disk, every block hashed here, near the speed at which Kubo can give it.
+"""Blocks of a Kubo read from its disk, every one hashed here.
 
-`dag/export` gives the blocks one after the other, without the network. Where it stops, because a block is
-missing or cannot be parsed, what was linked to and did not come is asked for by itself: so each block is
-told whole, damaged or missing, and a stream that a stopping daemon cut is no damage. Memory grows with the
-number of blocks under the root (32 bytes each), not with their size.
+A walk asks for each block by itself, several at once: that reads more than twice as fast as the daemon
+exports a DAG, and names what is missing or damaged by its request. Many small blocks, an index, come sooner
+as one export. Memory grows with the number of blocks under a root, not with their size.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.kubo.rpc import Rpc
 
+SIDE_BY_SIDE = 16
+"""Requests for blocks at once: more are not answered sooner."""
+
 _Key = tuple[bytes, bool]
+_NO_DAMAGE = ("context", "closed", "too many open files", "shutting down")
 
 
 async def local_block(rpc: Rpc, cid: Cid) -> bytes:
@@ -41,7 +46,9 @@ async def local_block(rpc: Rpc, cid: Cid) -> bytes:
     except RpcFailed as error:
         if missing_block(error.reason) is not None:
             raise BlockNotFound(cid) from error
-        # what a failing disk says is damage, what a stopping daemon says is not: the latter answers no more
+        # what a failing disk says is damage; what a daemon says that is stopped or out of files is not
+        if any(text in error.reason for text in _NO_DAMAGE):
+            raise
         await rpc.call("version")
         raise BlockCorrupt(cid, str(error)) from error
     try:
@@ -72,59 +79,86 @@ async def export(rpc: Rpc, cid: Cid) -> AsyncGenerator[tuple[Cid, bytes], None]:
         raise NodeUnreachable(f"kubo dag/export: {error}") from error
 
 
-async def read_dag(rpc: Rpc, root: Cid) -> AsyncGenerator[tuple[Cid, Cid | None, bytes | Fault], None]:
+async def exported_dag(rpc: Rpc, root: Cid) -> AsyncGenerator[tuple[Cid, bytes], None]:
+    """Every block under `root`, hashed, each once: the quickest way to many small ones.
+
+    What the daemon's stream left out, because it broke off or met a block that cannot be parsed, is asked for
+    by itself.
+
+    Raises:
+        BlockNotFound, BlockCorrupt: a block is not whole here.
+        NodeRefused, NodeUnreachable: the daemon does not answer.
+    """
+    known = {_key(root)}
+    wanted = {_key(root): root}
+
+    def take(cid: Cid, block: bytes) -> None:
+        for link in links_of(cid, block):
+            if (key := _key(link.cid)) not in known:
+                known.add(key)
+                wanted[key] = link.cid
+
+    while wanted:
+        first = next(iter(wanted.values()))
+        async with aclosing(export(rpc, first)) as blocks:
+            async for at, block in blocks:
+                if (cid := wanted.get(_key(at))) is not None and cid.is_of(block):
+                    del wanted[_key(at)]
+                    take(cid, block)
+                    yield cid, block
+        if wanted.pop(_key(first), None) is not None:
+            block = await local_block(rpc, first)
+            take(first, block)
+            yield first, block
+
+
+async def walked_dag(
+    rpc: Rpc, root: Cid, gate: asyncio.Semaphore
+) -> AsyncGenerator[tuple[Cid, Cid | None, bytes | Fault], None]:
     """Every block under `root`, parents first, each digest once: its CID, its parent, and its bytes, hashed,
     or what is wrong with it. What is wrong is not descended into.
+
+    Args:
+        gate: how many blocks may be asked for at once, of all walks.
 
     Raises:
         NodeRefused, NodeUnreachable: the daemon does not answer.
     """
-    walk = _Walk(root)
-    while walk.wanted:
-        first = next(iter(walk.wanted.values()))[0]
-        async with aclosing(export(rpc, first)) as blocks:
-            async for cid, data in blocks:
-                if (entry := walk.wanted.pop(_key(cid), None)) is not None and (
-                    read := walk.take(*entry, data)
-                ):
-                    yield read
-        if (entry := walk.wanted.pop(_key(first), None)) is not None:
-            try:
-                block: bytes | Fault = await local_block(rpc, first)
-            except BlockNotFound:
-                block = Fault.MISSING
-            except BlockCorrupt:
-                block = Fault.CORRUPT
-            if read := walk.take(*entry, block):
-                yield read
-
-
-class _Walk:
-    """What of a DAG was seen, and what is linked to and did not come yet."""
-
-    def __init__(self, root: Cid) -> None:
-        self.wanted: dict[_Key, tuple[Cid, Cid | None]] = {_key(root): (root, None)}
-        self._known: set[_Key] = {_key(root)}
-        self._told: set[bytes] = set()
-
-    def take(
-        self, cid: Cid, parent: Cid | None, block: bytes | Fault
-    ) -> tuple[Cid, Cid | None, bytes | Fault] | None:
-        """A block that came; what there is to tell of it, None when it was told under another name."""
-        if isinstance(block, bytes):
-            try:
-                cid.check(block)
-            except HashMismatch:
-                block = Fault.CORRUPT
-            else:
+    known = {_key(root)}
+    told: set[bytes] = set()
+    waiting: list[tuple[Cid, Cid | None]] = [(root, None)]
+    running: deque[tuple[Cid, Cid | None, asyncio.Task[bytes | Fault]]] = deque()
+    try:
+        while waiting or running:
+            while waiting and len(running) < SIDE_BY_SIDE:
+                cid, parent = waiting.pop()
+                running.append((cid, parent, asyncio.create_task(_looked_at(rpc, cid, gate))))
+            cid, parent, task = running.popleft()
+            block = await task
+            if isinstance(block, bytes):
+                fresh = []
                 for link in links_of(cid, block):
-                    if (key := _key(link.cid)) not in self._known:
-                        self._known.add(key)
-                        self.wanted[key] = (link.cid, cid)
-        if cid.digest in self._told:
-            return None
-        self._told.add(cid.digest)
-        return cid, parent, block
+                    if (key := _key(link.cid)) not in known:
+                        known.add(key)
+                        fresh.append((link.cid, cid))
+                waiting += reversed(fresh)
+            if cid.digest not in told:
+                told.add(cid.digest)
+                yield cid, parent, block
+    finally:
+        for _, _, task in running:
+            task.cancel()
+        await asyncio.gather(*(task for _, _, task in running), return_exceptions=True)
+
+
+async def _looked_at(rpc: Rpc, cid: Cid, gate: asyncio.Semaphore) -> bytes | Fault:
+    async with gate:
+        try:
+            return await local_block(rpc, cid)
+        except BlockNotFound:
+            return Fault.MISSING
+        except BlockCorrupt:
+            return Fault.CORRUPT
 
 
 def _key(cid: Cid) -> _Key:

@@ -70,6 +70,9 @@ def unpin_lines(forecast: UnpinForecast) -> list[Line]:
             Cell("  become reclaimable at the next GC; nothing is deleted now"),
         ),
     ]
+    if forecast.unread:
+        others = figures.plural(forecast.unread, "pin")
+        lines.append((Cell(f"            or less: {others} of other programs may share it", Tone.MUTED),))
     return lines
 
 
