@@ -27,6 +27,7 @@ from ipwhl_mirror.tui.runner import Runner
 from ipwhl_mirror.tui.screens.contents import ContentsScreen
 from ipwhl_mirror.tui.screens.help import HelpOverlay
 from ipwhl_mirror.tui.screens.jobs import JobsScreen
+from ipwhl_mirror.tui.screens.platforms import PlatformsScreen
 from ipwhl_mirror.tui.screens.releases import ReleasesScreen
 from ipwhl_mirror.tui.widgets.key_bar import active_keys
 
@@ -38,10 +39,18 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from ipwhl_mirror.tui.backend import Backend, Overview, ReleaseView
+    from ipwhl_mirror.tui.screens.view import View
 
 
-VIEWS = ("releases", "contents", "jobs")
+VIEWS: dict[str, type[View]] = {
+    "releases": ReleasesScreen,
+    "contents": ContentsScreen,
+    "platforms": PlatformsScreen,
+    "jobs": JobsScreen,
+}
 """The full screens; each keeps its state while others are in front."""
+
+FIRST = "releases"
 
 
 class MirrorApp(App[None], inherit_bindings=False):
@@ -50,7 +59,7 @@ class MirrorApp(App[None], inherit_bindings=False):
     TITLE = "ipwhl-mirror"
     CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/dialog.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.ANYWHERE)
-    DEFAULT_MODE = VIEWS[0]
+    DEFAULT_MODE = FIRST
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {name: name for name in VIEWS}
 
     overview: reactive[Overview | None] = reactive(None)
@@ -70,7 +79,7 @@ class MirrorApp(App[None], inherit_bindings=False):
         self.backend = backend
         self.desk = Desk(glyphs=glyphs, access=access, jobs=JobQueue(self._job_changed))
         self._runner = Runner(self, self.desk.jobs)
-        for name, view in zip(VIEWS, (ReleasesScreen, ContentsScreen, JobsScreen), strict=True):
+        for name, view in VIEWS.items():
             self.install_screen(view(self.desk), name)
 
     def on_mount(self) -> None:
@@ -143,7 +152,7 @@ class MirrorApp(App[None], inherit_bindings=False):
         self.queue(event.job.title, event.job.work)
 
     def on_back_asked(self) -> None:
-        self.switch_mode(VIEWS[0])
+        self.switch_mode(FIRST)
 
     def on_job_changed(self) -> None:
         self.job_changes += 1

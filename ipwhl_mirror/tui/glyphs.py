@@ -29,6 +29,7 @@ class Tone(Enum):
     PART = "tone--part"
     BAD = "tone--bad"
     KEY = "tone--key"
+    SPOT = "tone--spot"
 
 
 class Look(NamedTuple):

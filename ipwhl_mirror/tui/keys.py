@@ -24,6 +24,7 @@ class Place(Enum):
     LIST = "In a list"
     RELEASES = "Releases"
     CONTENTS = "Contents"
+    PLATFORMS = "Platforms"
     JOBS = "Jobs"
     DIALOG = "In a dialog"
 
@@ -105,6 +106,7 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
     Place.ANYWHERE: (
         _Row("view.releases", "1", "view('releases')", "releases"),
         _Row("view.contents", "2", "view('contents')", "contents"),
+        _Row("view.platforms", "3", "view('platforms')", "by platform", "platforms of all releases"),
         _Row("view.jobs", "5", "view('jobs')", "jobs", rank=60),
         _Row("app.refresh", "r", "reload", "refresh"),
         _Row("app.palette", "colon,ctrl+p", "command_palette", "commands"),
@@ -146,6 +148,15 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("contents.unpin", "u", "unpin", "unpin", "unpin it (asks)", 30, _CHANGES),
         _Row("contents.verify", "V", "verify", "verify", "verify: hash every block", 56, _CHANGES),
         _Row("contents.copy", "y", "copy", "copy line", "copy the command line", rank=50),
+    ),
+    Place.PLATFORMS: (
+        _Row("platform.left", "left,h", "left", "left", "the release before"),
+        _Row("platform.right", "right,l", "right", "right", "the release after"),
+        _Row("platform.open", "enter", "open", "open", "open this release", rank=15),
+        _Row("platform.pin", "p", "pin", "pin", "pin this platform", 20, _CHANGES),
+        _Row("platform.unpin", "u", "unpin", "unpin", "unpin this platform (asks)", 30, _CHANGES),
+        _Row("platform.verify", "V", "verify", "verify", "verify this release", 50, _CHANGES),
+        _Row("platform.copy", "y", "copy", "copy line", "copy release and platform", rank=55),
     ),
     Place.JOBS: (
         _Row("job.cancel", "x", "cancel", "cancel", "cancel; fetched bytes stay", rank=15),

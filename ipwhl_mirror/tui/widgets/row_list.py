@@ -69,6 +69,9 @@ class RowList(ScrollView, Generic[ItemT], can_focus=True):
     }
     """
 
+    spot: reactive[int | None] = reactive[int | None](None, repaint=False)
+    """The column whose cell alone is under the cursor; None: the whole row is."""
+
     cursor: reactive[int] = reactive(0, repaint=False)
     """The row under the cursor; 0 in an empty list."""
 
@@ -141,6 +144,19 @@ class RowList(ScrollView, Generic[ItemT], can_focus=True):
         """A range was started."""
         return self._anchor is not None
 
+    def show_columns(self, columns: Sequence[Column], *, spot: int | None) -> None:
+        """List under these columns, with the cursor in one of them."""
+        self._columns = tuple(columns)
+        self._layout = (-1, [])
+        self.spot = spot
+        self.refresh()
+
+    def move_spot(self, by: int) -> None:
+        """Move to a column beside it; the first stays out of it, and those that do not fit."""
+        if self.spot is not None:
+            shown = [index for index, _ in self._visible() if index]
+            self.spot = max(min(self.spot + by, max(shown, default=1)), 1)
+
     def show(self, items: Sequence[ItemT]) -> None:
         """List these items; the cursor stays on its item where it is still there."""
         before = self.current
@@ -191,6 +207,11 @@ class RowList(ScrollView, Generic[ItemT], can_focus=True):
             if before != row:
                 self.post_message(self.Moved(self))  # type: ignore[arg-type]
 
+    def watch_spot(self, before: int | None, spot: int | None) -> None:
+        if self.is_attached and before != spot:
+            self.refresh()
+            self.post_message(self.Moved(self))  # type: ignore[arg-type]
+
     def action_cursor_up(self) -> None:
         self.cursor -= 1
 
@@ -217,7 +238,10 @@ class RowList(ScrollView, Generic[ItemT], can_focus=True):
         row = self.scroll_offset.y + event.y - 1
         if event.y == 0 or not 0 <= row < len(self._items):
             return
-        again = row == self.cursor
+        column = self._column_at(event.x)
+        again = row == self.cursor and (self.spot is None or column == self.spot)
+        if self.spot is not None and column:
+            self.spot = column
         self.cursor = row
         self.post_message(self.Pressed(self, event.x - MARGIN, again))  # type: ignore[arg-type]
 
@@ -240,7 +264,10 @@ class RowList(ScrollView, Generic[ItemT], can_focus=True):
             return Strip.blank(width, self.rich_style)
         cells = self._draw(self._items[row])
         if row == self.cursor:
-            return self._line(cells, self.get_component_rich_style("row-list--cursor"), self._no_tone)
+            under_cursor = self.get_component_rich_style("row-list--cursor")
+            if self.spot is None:
+                return self._line(cells, under_cursor, self._no_tone)
+            return self._line(cells, self.rich_style, self._tone, under_cursor)
         first, last = self._range()
         if self._anchor is not None and first <= row <= last:
             return self._line(cells, self.get_component_rich_style("row-list--range"), self._no_tone)
@@ -267,18 +294,38 @@ class RowList(ScrollView, Generic[ItemT], can_focus=True):
         elif self.cursor >= top + shown:
             self.scroll_to(y=self.cursor - shown + 1, animate=False)
 
-    def _line(self, cells: Sequence[Cell], base: Style, tone: Callable[[Tone], Style]) -> Strip:
+    def _visible(self) -> list[tuple[int, int]]:
         width = self.size.width
         if self._layout[0] != width:
             self._layout = (width, visible_columns(self._columns, width))
+        return self._layout[1]
+
+    def _column_at(self, x: int) -> int | None:
+        left = MARGIN
+        for index, width in self._visible():
+            if x < left + width + GAP:
+                return index
+            left += width + GAP
+        return None
+
+    def _line(
+        self,
+        cells: Sequence[Cell],
+        base: Style,
+        tone: Callable[[Tone], Style],
+        spot: Style | None = None,
+    ) -> Strip:
+        """One line; `spot` is the style of the cell in the spot column and of the first one."""
+        width = self.size.width
         drawn = [Cell(" " * MARGIN)]
-        for index, column_width in self._layout[1]:
+        for index, column_width in self._visible():
             column = self._columns[index]
             cell = fit(cells[index], column_width, self._cut_mark)
             pad = " " * (column_width - cell_len(cell.text))
             text = pad + cell.text if column.align is Align.RIGHT else cell.text + pad
-            drawn += (Cell(text, cell.tone), Cell(" " * GAP))
-        return strip_of(drawn[:-1], width, base, tone)
+            is_spot = spot is not None and index in (0, self.spot)
+            drawn += (Cell(text, Tone.SPOT if is_spot else cell.tone), Cell(" " * GAP))
+        return strip_of(drawn[:-1], width, base, lambda of: spot if spot and of is Tone.SPOT else tone(of))
 
     def _tone(self, tone: Tone) -> Style:
         style = self._tones.get(tone)
