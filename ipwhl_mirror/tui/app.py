@@ -27,6 +27,7 @@ from ipwhl_mirror.tui.runner import Runner
 from ipwhl_mirror.tui.screens.contents import ContentsScreen
 from ipwhl_mirror.tui.screens.help import HelpOverlay
 from ipwhl_mirror.tui.screens.jobs import JobsScreen
+from ipwhl_mirror.tui.screens.pins import PinsScreen
 from ipwhl_mirror.tui.screens.platforms import PlatformsScreen
 from ipwhl_mirror.tui.screens.releases import ReleasesScreen
 from ipwhl_mirror.tui.widgets.key_bar import active_keys
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.screen import Screen
 
-    from ipwhl_mirror.tui.backend import Backend, Overview, ReleaseView
+    from ipwhl_mirror.tui.backend import Backend, Overview, ReleaseView, Storage
     from ipwhl_mirror.tui.screens.view import View
 
 
@@ -46,6 +47,7 @@ VIEWS: dict[str, type[View]] = {
     "releases": ReleasesScreen,
     "contents": ContentsScreen,
     "platforms": PlatformsScreen,
+    "pins": PinsScreen,
     "jobs": JobsScreen,
 }
 """The full screens; each keeps its state while others are in front."""
@@ -67,6 +69,9 @@ class MirrorApp(App[None], inherit_bindings=False):
 
     opened: reactive[ReleaseView | None] = reactive(None)
     """The release whose contents are shown."""
+
+    storage: reactive[Storage | None] = reactive(None)
+    """What is pinned, as last read; None before."""
 
     trouble: reactive[Failure | None] = reactive(None)
     """Why nothing could be read, when it could not."""
@@ -102,6 +107,8 @@ class MirrorApp(App[None], inherit_bindings=False):
         if mode == "contents" and self.opened is None and self.overview and self.overview.releases:
             self.post_message(messages.Opened(self.overview.releases[0]))
         self.switch_mode(mode)
+        if mode == "pins":
+            self.run_worker(self._read_storage(), group="storage", exclusive=True, exit_on_error=False)
 
     def action_show_keys(self) -> None:
         self.push_screen(HelpOverlay(self.desk, active_keys(self.screen)))
@@ -132,6 +139,12 @@ class MirrorApp(App[None], inherit_bindings=False):
     def on_python_asked(self, event: messages.PythonAsked) -> None:
         screen = self.get_screen("contents", ContentsScreen)
         self._flow(flows.narrow_pythons(self, screen, event.marks))
+
+    def on_prune_asked(self) -> None:
+        self._flow(flows.prune(self))
+
+    def on_collect_asked(self) -> None:
+        self._flow(flows.collect(self))
 
     def on_verify_asked(self, event: messages.VerifyAsked) -> None:
         cid = event.summary.cid
@@ -184,11 +197,16 @@ class MirrorApp(App[None], inherit_bindings=False):
     async def _read(self) -> None:
         self.overview = await self.backend.overview()
         self.trouble = None
+        if self.current_mode == "pins":
+            await self._read_storage()
         if (shown := self.opened) is None:
             return
         is_tracked = any(summary.cid == shown.summary.cid for summary in self.overview.releases)
         view = await self.backend.load(shown.summary.cid) if is_tracked else None
         self.opened = view if self.opened is shown else self.opened
+
+    async def _read_storage(self) -> None:
+        self.storage = await self.backend.storage()
 
     async def _open(self, event: messages.Opened) -> None:
         self.opened = await self.backend.load(event.summary.cid)

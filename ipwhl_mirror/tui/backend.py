@@ -11,6 +11,7 @@ On cancel of any call: as the service behind it promises; finished work stays an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from ipwhl_mirror.services.events import Progress, ProgressSink
@@ -22,17 +23,21 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.releases import PlatformRow, Release
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.ipld.cid import Cid
-    from ipwhl_mirror.nodes.base import NodeStatus
+    from ipwhl_mirror.nodes.base import GcPreview, NodeStatus
 
 __all__ = [
     "Backend",
     "Overview",
+    "PinEntry",
     "PinForecast",
     "PinLine",
+    "PinOwner",
     "Progress",
     "ProgressSink",
+    "PruneForecast",
     "ReleaseSummary",
     "ReleaseView",
+    "Storage",
     "UnpinForecast",
 ]
 
@@ -144,6 +149,79 @@ class UnpinForecast:
     unread: int = 0
 
 
+class PinOwner(Enum):
+    """Whose a pin is: this program's, another's that it uses too, or another's of no tracked release."""
+
+    OURS = "ours"
+    ADOPTED = "adopted"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinEntry:
+    """A pin on the node.
+
+    Attributes:
+        name: as the node has it.
+        release: the tracked release it is of; None for another program's.
+        selection: the part as CLI text; None where it is not known.
+        wheels, bytes: distinct ones under it; 0 where they are not known.
+        only_here: bytes under no other pin of a tracked release.
+        verified_at: when it was read back whole; None when never since it was fetched.
+    """
+
+    cid: Cid
+    owner: PinOwner
+    name: str
+    release: Cid | None = None
+    release_name: str = ""
+    selection: str | None = None
+    wheels: int = 0
+    bytes: int = 0
+    only_here: int = 0
+    verified_at: datetime | None = None
+
+    @property
+    def can_go(self) -> bool:
+        """This program may unpin it."""
+        return self.owner is PinOwner.OURS and self.selection is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """What the node keeps, in bytes.
+
+    Attributes:
+        pins: of tracked releases first, the newest release first.
+        ours: distinct wheels under them.
+        shared: of these, what more than one pin keeps.
+        other: what else the node keeps.
+        budget: 0 is no limit.
+    """
+
+    pins: tuple[PinEntry, ...]
+    ours: int
+    shared: int
+    other: int
+    free: int
+    budget: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneForecast:
+    """Which pins retention lets go.
+
+    Attributes:
+        kept: names of the releases with pins that stay.
+    """
+
+    keep: int
+    kept: tuple[str, ...]
+    going: tuple[PinLine, ...]
+    plan: UnpinPlan
+    unread: int = 0
+
+
 class Backend(Protocol):
     """The node and the state of one run."""
 
@@ -164,6 +242,21 @@ class Backend(Protocol):
 
     async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
         """Remove exactly the pins the forecast lists; the outcome in words."""
+
+    async def storage(self) -> Storage:
+        """Every pin on the node, and how full the disk is."""
+
+    async def forecast_prune(self, keep: int) -> PruneForecast:
+        """Which pins would go when only the newest releases keep theirs."""
+
+    async def prune(self, forecast: PruneForecast, on_progress: ProgressSink) -> str:
+        """Remove exactly the pins the forecast lists; the outcome in words."""
+
+    async def preview_gc(self) -> GcPreview:
+        """What a garbage collection would remove."""
+
+    async def collect_garbage(self, on_progress: ProgressSink) -> str:
+        """Remove what is under no pin; the outcome in words."""
 
     async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
         """Read and hash every block that is kept of a release; the outcome in words.

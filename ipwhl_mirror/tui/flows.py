@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.tui.cells import Cell
 from ipwhl_mirror.tui.glyphs import Tone
-from ipwhl_mirror.tui.screens.confirm import ConfirmDialog, quit_lines, unpin_lines
+from ipwhl_mirror.tui.screens.confirm import (
+    ConfirmDialog,
+    garbage_lines,
+    prune_lines,
+    quit_lines,
+    unpin_lines,
+)
+from ipwhl_mirror.tui.screens.keep import KeepDialog
 from ipwhl_mirror.tui.screens.plan import PlanDialog, pin_title
 from ipwhl_mirror.tui.screens.python import PythonDialog
 from ipwhl_mirror.tui.screens.track import TrackDialog
@@ -70,6 +77,31 @@ async def untrack(app: MirrorApp, summary: ReleaseSummary) -> None:
             return await backend.untrack(summary.cid)
 
         app.queue(f"untrack {name}", work)
+
+
+async def prune(app: MirrorApp) -> None:
+    """Ask how many releases stay, show which pins go; unpin exactly those when told to."""
+    keep = await app.push_screen_wait(KeepDialog(app.desk))
+    if keep is None:
+        return
+    forecast = await app.backend.forecast_prune(keep)
+    if not forecast.going:
+        app.notify(f"{len(forecast.kept)} of {keep} kept: no pin is older", title="prune", markup=False)
+        return
+    title = f"Prune to the newest {keep}"
+    if await app.push_screen_wait(ConfirmDialog(app.desk, title, prune_lines(forecast), verb="Unpin")):
+        app.queue(f"prune to the newest {keep}", partial(app.backend.prune, forecast))
+
+
+async def collect(app: MirrorApp) -> None:
+    """Show what a garbage collection removes; collect when told to."""
+    preview = await app.backend.preview_gc()
+    if not preview.blocks:
+        app.notify("nothing is unpinned", title="gc", markup=False)
+        return
+    question = ConfirmDialog(app.desk, "Collect garbage", garbage_lines(preview), verb="Delete")
+    if await app.push_screen_wait(question):
+        app.queue("collect garbage", app.backend.collect_garbage)
 
 
 async def leave(app: MirrorApp) -> None:

@@ -65,6 +65,7 @@ class Glyphs:
     dot: str
     crumb: str
     bar_full: str
+    bar_part: str
     bar_empty: str
 
     def platform(self, row: PlatformRow) -> Look:
@@ -119,6 +120,7 @@ UNICODE = Glyphs(
     dot=" · ",
     crumb=" › ",
     bar_full="█",
+    bar_part="▒",
     bar_empty="░",
 )
 
@@ -139,6 +141,7 @@ ASCII = Glyphs(
     dot=" | ",
     crumb=" > ",
     bar_full="#",
+    bar_part="=",
     bar_empty=".",
 )
 

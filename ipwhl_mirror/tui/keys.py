@@ -25,6 +25,7 @@ class Place(Enum):
     RELEASES = "Releases"
     CONTENTS = "Contents"
     PLATFORMS = "Platforms"
+    PINS = "Pins and storage"
     JOBS = "Jobs"
     DIALOG = "In a dialog"
 
@@ -107,6 +108,7 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("view.releases", "1", "view('releases')", "releases"),
         _Row("view.contents", "2", "view('contents')", "contents"),
         _Row("view.platforms", "3", "view('platforms')", "by platform", "platforms of all releases"),
+        _Row("view.pins", "4", "view('pins')", "pins", "pins and storage"),
         _Row("view.jobs", "5", "view('jobs')", "jobs", rank=60),
         _Row("app.refresh", "r", "reload", "refresh"),
         _Row("app.palette", "colon,ctrl+p", "command_palette", "commands"),
@@ -157,6 +159,14 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("platform.unpin", "u", "unpin", "unpin", "unpin this platform (asks)", 30, _CHANGES),
         _Row("platform.verify", "V", "verify", "verify", "verify this release", 50, _CHANGES),
         _Row("platform.copy", "y", "copy", "copy line", "copy release and platform", rank=55),
+    ),
+    Place.PINS: (
+        _Row("pin.open", "enter", "open", "open", "open its release", rank=25),
+        _Row("pin.unpin", "u", "unpin", "unpin", "unpin it (asks)", 15, _CHANGES),
+        _Row("pin.prune", "P", "prune", "prune", "unpin old releases (asks)", 20, _CHANGES),
+        _Row("pin.collect", "c", "collect", "gc", "collect garbage (asks)", 22, _CHANGES),
+        _Row("pin.verify", "V", "verify", "verify", "verify its release", 50, _CHANGES),
+        _Row("pin.copy", "y", "copy", "copy CID", rank=55),
     ),
     Place.JOBS: (
         _Row("job.cancel", "x", "cancel", "cancel", "cancel; fetched bytes stay", rank=15),

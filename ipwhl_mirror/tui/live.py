@@ -14,13 +14,19 @@ from ipwhl_mirror.services import demo, overview, pinning, planning, releases, v
 from ipwhl_mirror.services.demo_steps import Supply
 from ipwhl_mirror.services.errors import DamageFound
 from ipwhl_mirror.services.holdings import holdings
+from ipwhl_mirror.services.inventory import inventory
+from ipwhl_mirror.services.storage import collect_garbage, forecast_prune, preview_gc
 from ipwhl_mirror.tui.backend import (
     Backend,
     Overview,
+    PinEntry,
     PinForecast,
     PinLine,
+    PinOwner,
+    PruneForecast,
     ReleaseSummary,
     ReleaseView,
+    Storage,
     UnpinForecast,
 )
 
@@ -29,8 +35,10 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.domain.selections import Selection as Chosen
     from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.nodes.base import GcPreview
     from ipwhl_mirror.services.events import ProgressSink
     from ipwhl_mirror.services.overview import ReleaseStatus
+    from ipwhl_mirror.services.planning import Removal
     from ipwhl_mirror.services.session import Session
 
 
@@ -99,15 +107,7 @@ class LiveBackend(Backend):
         forecast = await planning.forecast_unpin(self._session, str(cid), selection)
         return UnpinForecast(
             summary=await self._summary_of(cid),
-            going=tuple(
-                PinLine(
-                    cid=line.holding.pin.cid,
-                    selection=line.holding.pin.selection or "",
-                    wheels=line.amount.wheels,
-                    bytes=line.amount.bytes,
-                )
-                for line in forecast.removal.going
-            ),
+            going=_pin_lines(forecast.removal),
             plan=forecast.removal.plan,
             unread=forecast.removal.unread,
         )
@@ -118,6 +118,59 @@ class LiveBackend(Backend):
         at_most = "at most " if forecast.unread else ""
         reclaimable = size(forecast.plan.reclaimable.bytes)
         return f"{len(removed)} pin(s) removed; {at_most}{reclaimable} go with the next gc"
+
+    async def storage(self) -> Storage:
+        """See Backend."""
+        found = await inventory(self._session)
+        pins = [
+            PinEntry(
+                cid=held.holding.pin.cid,
+                owner=PinOwner.ADOPTED if held.holding.pin.adopted else PinOwner.OURS,
+                name=held.holding.pin.name,
+                release=held.holding.tracked.cid,
+                release_name=held.holding.tracked.name,
+                selection=held.holding.pin.selection,
+                wheels=held.amount.wheels,
+                bytes=held.amount.bytes,
+                only_here=held.only_here.bytes,
+                verified_at=held.holding.verification.verified_at if held.holding.verification else None,
+            )
+            for held in found.pins
+        ]
+        pins += [PinEntry(cid=pin.cid, owner=PinOwner.OTHER, name=pin.name) for pin in found.foreign]
+        return Storage(
+            pins=tuple(pins),
+            ours=found.kept.bytes,
+            shared=found.shared_bytes,
+            other=found.other_bytes,
+            free=found.node.free_bytes,
+            budget=found.budget,
+        )
+
+    async def forecast_prune(self, keep: int) -> PruneForecast:
+        """See Backend."""
+        forecast = await forecast_prune(self._session, keep)
+        return PruneForecast(
+            keep=keep,
+            kept=tuple(release.name for release in forecast.kept),
+            going=_pin_lines(forecast.removal),
+            plan=forecast.removal.plan,
+            unread=forecast.removal.unread,
+        )
+
+    async def prune(self, forecast: PruneForecast, on_progress: ProgressSink) -> str:
+        """See Backend."""
+        removed = await pinning.unpin(self._session, [line.cid for line in forecast.going])
+        return f"{len(removed)} pin(s) removed"
+
+    async def preview_gc(self) -> GcPreview:
+        """See Backend."""
+        return await preview_gc(self._session)
+
+    async def collect_garbage(self, on_progress: ProgressSink) -> str:
+        """See Backend."""
+        removed = await collect_garbage(self._session)
+        return f"{removed.blocks} blocks, {size(removed.bytes)} deleted"
 
     async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
         """See Backend."""
@@ -157,6 +210,18 @@ class LiveBackend(Backend):
         held = holdings(self._session, await self._session.node.pinned())
         tracked = releases.resolve(self._session, str(cid))
         return _summary(await overview.release_status(self._session, tracked, held))
+
+
+def _pin_lines(removal: Removal) -> tuple[PinLine, ...]:
+    return tuple(
+        PinLine(
+            cid=line.holding.pin.cid,
+            selection=line.holding.pin.selection or "",
+            wheels=line.amount.wheels,
+            bytes=line.amount.bytes,
+        )
+        for line in removal.going
+    )
 
 
 def _summary(item: ReleaseStatus) -> ReleaseSummary:

@@ -62,6 +62,16 @@ class DemoAsked(Message):
 
 
 @dataclass
+class PruneAsked(Message):
+    """Ask how many releases stay, show what would go, and unpin it when told to."""
+
+
+@dataclass
+class CollectAsked(Message):
+    """Show what a garbage collection would remove, and remove it when told to."""
+
+
+@dataclass
 class CopyAsked(Message):
     """Put a text on the clipboard and show it."""
 

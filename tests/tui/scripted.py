@@ -8,6 +8,7 @@ screenshot, sees it in the middle. `fail_with` makes the next changing call fail
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,18 +16,22 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.domain.plans import PinnedPart, plan_pin, plan_unpin
 from ipwhl_mirror.domain.releases import Release, platform_rows
 from ipwhl_mirror.domain.selections import Selection
-from ipwhl_mirror.nodes.base import NodeStatus
+from ipwhl_mirror.nodes.base import GcPreview, NodeStatus
 from ipwhl_mirror.services.events import Phase
 from ipwhl_mirror.tui.app import MirrorApp
 from ipwhl_mirror.tui.backend import (
     Backend,
     Overview,
+    PinEntry,
     PinForecast,
     PinLine,
+    PinOwner,
     Progress,
     ProgressSink,
+    PruneForecast,
     ReleaseSummary,
     ReleaseView,
+    Storage,
     UnpinForecast,
 )
 from ipwhl_mirror.tui.desk import Access
@@ -79,6 +84,8 @@ class ScriptedBackend(Backend):
 
     tracked: list[tuple[str | None, Release, timedelta]] = field(default_factory=list)
     peers: int | None = None
+    foreign: tuple[PinEntry, ...] = ()
+    garbage: GcPreview = field(default_factory=lambda: GcPreview(blocks=0, bytes=0))
     script: list[Progress] = field(default_factory=list)
     is_demo: bool = False
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -160,15 +167,7 @@ class ScriptedBackend(Backend):
         if not going:
             raise Broken("no pin of these parts is this program's", hint="nothing to unpin")
         staying = [part for _, _, part in self._pins if all(part is not gone for _, _, gone in going)]
-        lines = tuple(
-            PinLine(
-                cid=part.cid,
-                selection=chosen.cli_text(),
-                wheels=len(part.wheels),
-                bytes=sum(wheel.bytes for wheel in part.wheels),
-            )
-            for _, chosen, part in going
-        )
+        lines = tuple(_line(chosen, part) for _, chosen, part in going)
         return UnpinForecast(
             summary=self._summary(release),
             going=lines,
@@ -180,6 +179,60 @@ class ScriptedBackend(Backend):
         gone = {line.cid for line in forecast.going}
         self._pins = [pin for pin in self._pins if pin[2].cid not in gone]
         return f"{len(gone)} pins removed"
+
+    async def storage(self) -> Storage:
+        names = {release.root: label or "" for label, release, _ in self.tracked}
+        under = [{wheel.cid.digest: wheel.bytes for wheel in part.wheels} for _, _, part in self._pins]
+        count = Counter(digest for wheels in under for digest in wheels)
+        entries = [
+            PinEntry(
+                cid=part.cid,
+                owner=PinOwner.OURS,
+                name=f"ipwhl-mirror/{chosen.cli_text()}",
+                release=release.root,
+                release_name=names[release.root],
+                selection=chosen.cli_text(),
+                wheels=len(wheels),
+                bytes=sum(wheels.values()),
+                only_here=sum(size for digest, size in wheels.items() if count[digest] == 1),
+                verified_at=NOW - timedelta(hours=2),
+            )
+            for (release, chosen, part), wheels in zip(self._pins, under, strict=True)
+        ]
+        distinct = {digest: size for wheels in under for digest, size in wheels.items()}
+        return Storage(
+            pins=(*entries, *self.foreign),
+            ours=sum(distinct.values()),
+            shared=sum(size for digest, size in distinct.items() if count[digest] > 1),
+            other=1_200_000_000,
+            free=FREE,
+        )
+
+    async def forecast_prune(self, keep: int) -> PruneForecast:
+        roots = [release.root for _, release, _ in self.tracked]
+        with_pins = [root for root in roots if any(pin[0].root == root for pin in self._pins)]
+        going = [pin for pin in self._pins if pin[0].root not in with_pins[:keep]]
+        staying = [part for release, _, part in self._pins if release.root in with_pins[:keep]]
+        return PruneForecast(
+            keep=keep,
+            kept=tuple(label or "" for label, release, _ in self.tracked if release.root in with_pins[:keep]),
+            going=tuple(_line(chosen, part) for _, chosen, part in going),
+            plan=plan_unpin([part for _, _, part in going], staying),
+        )
+
+    async def prune(self, forecast: PruneForecast, on_progress: ProgressSink) -> str:
+        await self._work("prune", str(forecast.keep), on_progress)
+        gone = {line.cid for line in forecast.going}
+        self._pins = [pin for pin in self._pins if pin[2].cid not in gone]
+        return f"{len(gone)} pins removed"
+
+    async def preview_gc(self) -> GcPreview:
+        return self.garbage
+
+    async def collect_garbage(self, on_progress: ProgressSink) -> str:
+        await self._work("gc", str(self.garbage.bytes), on_progress)
+        self.garbage = GcPreview(blocks=0, bytes=0)
+        return "deleted"
 
     async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
         await self._work("verify", str(cid), on_progress)
@@ -234,6 +287,15 @@ class ScriptedBackend(Backend):
             pinned_bytes=sum(wheel.bytes for wheel in pinned),
             platforms=platform_rows(release.wheels, here),
         )
+
+
+def _line(chosen: Selection, part: PinnedPart) -> PinLine:
+    return PinLine(
+        cid=part.cid,
+        selection=chosen.cli_text(),
+        wheels=len(part.wheels),
+        bytes=sum(wheel.bytes for wheel in part.wheels),
+    )
 
 
 def empty_backend() -> ScriptedBackend:

@@ -15,6 +15,7 @@ from ipwhl_mirror.tui.screens.contents import ContentsScreen
 from ipwhl_mirror.tui.screens.dialog import Dialog
 from ipwhl_mirror.tui.screens.help import EXPLAINED_WIDTH
 from ipwhl_mirror.tui.screens.jobs import JobsScreen
+from ipwhl_mirror.tui.screens.pins import PinsScreen
 from ipwhl_mirror.tui.screens.platforms import PlatformsScreen
 from ipwhl_mirror.tui.screens.releases import ReleasesScreen
 from ipwhl_mirror.tui.screens.view import View
@@ -28,6 +29,7 @@ HOMES = {
     Place.RELEASES: ReleasesScreen,
     Place.CONTENTS: ContentsScreen,
     Place.PLATFORMS: PlatformsScreen,
+    Place.PINS: PinsScreen,
     Place.JOBS: JobsScreen,
     Place.DIALOG: Dialog,
 }
@@ -44,7 +46,7 @@ def test_every_key_has_an_action_where_it_works(key: Key) -> None:
     assert f"action_{action}" in names | (subclasses if home is View else set())
 
 
-@pytest.mark.parametrize("screen", [Place.RELEASES, Place.CONTENTS, Place.PLATFORMS, Place.JOBS])
+@pytest.mark.parametrize("screen", [Place.RELEASES, Place.CONTENTS, Place.PLATFORMS, Place.PINS, Place.JOBS])
 def test_no_key_means_two_things_on_a_screen(screen: Place) -> None:
     """Keys of a screen, of its list and of the app are all different."""
     reachable = [key for place in (Place.ANYWHERE, Place.LIST, screen) for key in keys_of(place)]

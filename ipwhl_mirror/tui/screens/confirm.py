@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from ipwhl_mirror.tui.backend import UnpinForecast
+    from ipwhl_mirror.nodes.base import GcPreview
+    from ipwhl_mirror.tui.backend import PruneForecast, UnpinForecast
     from ipwhl_mirror.tui.desk import Desk
     from ipwhl_mirror.tui.jobs import Job
 
@@ -48,7 +49,7 @@ class ConfirmDialog(Dialog[bool]):
         self.dismiss(False)
 
 
-def unpin_lines(forecast: UnpinForecast) -> list[Line]:
+def unpin_lines(forecast: UnpinForecast | PruneForecast) -> list[Line]:
     """Which pins go, and what that frees."""
     lines: list[Line] = [(Cell(f"{figures.plural(len(forecast.going), 'pin')} to go:"),)]
     for pin in forecast.going[:_LISTED]:
@@ -73,6 +74,35 @@ def unpin_lines(forecast: UnpinForecast) -> list[Line]:
     if forecast.unread:
         others = figures.plural(forecast.unread, "pin")
         lines.append((Cell(f"            or less: {others} of other programs may share it", Tone.MUTED),))
+    return lines
+
+
+def prune_lines(forecast: PruneForecast) -> list[Line]:
+    """Which releases keep their pins, which pins go, and what that frees."""
+    kept = ", ".join(map(safe_text, forecast.kept)) or "none has any"
+    return [
+        (Cell("kept: ", Tone.MUTED), Cell(kept, Tone.PLAIN, Cut.MIDDLE)),
+        *unpin_lines(forecast),
+    ]
+
+
+def garbage_lines(preview: GcPreview) -> list[Line]:
+    """What a collection removes."""
+    lines: list[Line] = [
+        (
+            Cell(f"{figures.size(preview.bytes):>10}", Tone.HEAD),
+            Cell(f"  in {figures.plural(preview.blocks, 'block')} under no pin are deleted"),
+        )
+    ]
+    if preview.partial_bytes:
+        lines.append(
+            (
+                Cell(f"{figures.size(preview.partial_bytes):>10}", Tone.HEAD),
+                Cell("  of them are unfinished downloads that a pin could resume"),
+            )
+        )
+    if preview.whole_store:
+        lines.append((Cell("            also what other programs left unpinned on this node", Tone.PART),))
     return lines
 
 
