@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,20 @@ def diff_releases(old: Release, new: Release, selection: Selection) -> ReleaseDi
         changed=tuple(changed),
         fetch=amount_of(wheel for wheel in after if wheel.cid.digest not in here),
     )
+
+
+def new_bytes(old: Release, new: Release) -> tuple[tuple[str, int], ...]:
+    """Bytes of the wheels whose content is only in the new release, by platform, the most first.
+
+    A wheel of several platforms counts in each, as in a platform table; platforms without any are left out.
+    """
+    here = {wheel.cid.digest for wheel in old.wheels}
+    found: Counter[str] = Counter()
+    for wheel in new.wheels:
+        if wheel.cid.digest not in here:
+            for family in wheel.tags.families:
+                found[family] += wheel.bytes
+    return tuple(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _diff(

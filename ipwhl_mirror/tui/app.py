@@ -25,6 +25,7 @@ from ipwhl_mirror.tui.jobs import Failure, Job, JobQueue, Work
 from ipwhl_mirror.tui.keys import Place, bindings, changes_something
 from ipwhl_mirror.tui.runner import Runner
 from ipwhl_mirror.tui.screens.contents import ContentsScreen
+from ipwhl_mirror.tui.screens.diff import DiffScreen
 from ipwhl_mirror.tui.screens.help import HelpOverlay
 from ipwhl_mirror.tui.screens.jobs import JobsScreen
 from ipwhl_mirror.tui.screens.pins import PinsScreen
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.screen import Screen
 
-    from ipwhl_mirror.tui.backend import Backend, Overview, ReleaseView, Storage
+    from ipwhl_mirror.tui.backend import Backend, DiffView, Overview, ReleaseSummary, ReleaseView, Storage
     from ipwhl_mirror.tui.screens.view import View
 
 
@@ -48,6 +49,7 @@ VIEWS: dict[str, type[View]] = {
     "contents": ContentsScreen,
     "platforms": PlatformsScreen,
     "pins": PinsScreen,
+    "diff": DiffScreen,
     "jobs": JobsScreen,
 }
 """The full screens; each keeps its state while others are in front."""
@@ -69,6 +71,9 @@ class MirrorApp(App[None], inherit_bindings=False):
 
     opened: reactive[ReleaseView | None] = reactive(None)
     """The release whose contents are shown."""
+
+    compared: reactive[DiffView | None] = reactive(None)
+    """The two releases that were compared last."""
 
     storage: reactive[Storage | None] = reactive(None)
     """What is pinned, as last read; None before."""
@@ -140,6 +145,21 @@ class MirrorApp(App[None], inherit_bindings=False):
         screen = self.get_screen("contents", ContentsScreen)
         self._flow(flows.narrow_pythons(self, screen, event.marks))
 
+    def on_diff_asked(self, event: messages.DiffAsked) -> None:
+        releases = self.overview.releases if self.overview is not None else ()
+        at = next((i for i, item in enumerate(releases) if item.cid == event.summary.cid), 0)
+        if at + 1 < len(releases):
+            self._compare(releases[at + 1], releases[at])
+        elif at:
+            self._compare(releases[at], releases[at - 1])
+
+    def on_other_diff_asked(self, event: messages.OtherDiffAsked) -> None:
+        releases = self.overview.releases if self.overview is not None else ()
+        others = [item for item in releases if item.cid != event.new.cid]
+        at = next((i for i, item in enumerate(others) if item.cid == event.old.cid), -1)
+        if others:
+            self._compare(others[(at + 1) % len(others)], event.new)
+
     def on_prune_asked(self) -> None:
         self._flow(flows.prune(self))
 
@@ -184,6 +204,8 @@ class MirrorApp(App[None], inherit_bindings=False):
                 self.trouble = failure
             elif event.worker.group == "open":
                 self.get_screen("contents", ContentsScreen).show_words(failure.words)
+            elif event.worker.group == "diff":
+                self.get_screen("diff", DiffScreen).show_words(failure.words)
 
     def _flow(self, flow: Coroutine[None, None, None]) -> None:
         if isinstance(self.screen, ModalScreen):
@@ -204,6 +226,14 @@ class MirrorApp(App[None], inherit_bindings=False):
         is_tracked = any(summary.cid == shown.summary.cid for summary in self.overview.releases)
         view = await self.backend.load(shown.summary.cid) if is_tracked else None
         self.opened = view if self.opened is shown else self.opened
+
+    def _compare(self, old: ReleaseSummary, new: ReleaseSummary) -> None:
+        self.get_screen("diff", DiffScreen).expect(old, new)
+        self.run_worker(self._read_diff(old, new), group="diff", exclusive=True, exit_on_error=False)
+        self.switch_mode("diff")
+
+    async def _read_diff(self, old: ReleaseSummary, new: ReleaseSummary) -> None:
+        self.compared = await self.backend.diff(old.cid, new.cid)
 
     async def _read_storage(self) -> None:
         self.storage = await self.backend.storage()

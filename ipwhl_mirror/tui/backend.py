@@ -19,7 +19,8 @@ from ipwhl_mirror.services.events import Progress, ProgressSink
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ipwhl_mirror.domain.plans import PinPlan, UnpinPlan
+    from ipwhl_mirror.domain.diffs import ReleaseDiff
+    from ipwhl_mirror.domain.plans import Amount, PinPlan, UnpinPlan
     from ipwhl_mirror.domain.releases import PlatformRow, Release
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.ipld.cid import Cid
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backend",
+    "DiffView",
     "Overview",
     "PinEntry",
     "PinForecast",
@@ -222,6 +224,23 @@ class PruneForecast:
     unread: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffView:
+    """Two releases compared.
+
+    Attributes:
+        platforms: bytes of the wheels that only the new one has, by platform; those without are left out.
+        costs: of each part of the old one that is pinned, as CLI text, what the same part of the new one
+            would fetch.
+    """
+
+    old: ReleaseSummary
+    new: ReleaseSummary
+    diff: ReleaseDiff
+    platforms: tuple[tuple[str, int], ...]
+    costs: tuple[tuple[str, Amount], ...]
+
+
 class Backend(Protocol):
     """The node and the state of one run."""
 
@@ -242,6 +261,9 @@ class Backend(Protocol):
 
     async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
         """Remove exactly the pins the forecast lists; the outcome in words."""
+
+    async def diff(self, old: Cid, new: Cid) -> DiffView:
+        """Compare two tracked releases, from their local indexes."""
 
     async def storage(self) -> Storage:
         """Every pin on the node, and how full the disk is."""

@@ -26,6 +26,7 @@ class Place(Enum):
     CONTENTS = "Contents"
     PLATFORMS = "Platforms"
     PINS = "Pins and storage"
+    DIFF = "Diff"
     JOBS = "Jobs"
     DIALOG = "In a dialog"
 
@@ -136,6 +137,7 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("release.unpin", "u", "unpin", "unpin", "unpin (shows what, asks)", 30, _CHANGES),
         _Row("release.platforms", "m", "platforms", "platforms", "choose platforms to pin", rank=25),
         _Row("release.verify", "V", "verify", "verify", "verify: hash every block", 50, _CHANGES),
+        _Row("release.diff", "d", "diff", "diff", "diff to the release before", rank=28),
         _Row("release.untrack", "T", "untrack", "untrack", "forget it, when unpinned", effect=_CHANGES),
         _Row("release.copy", "y", "copy", "copy CID", rank=55),
     ),
@@ -167,6 +169,10 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("pin.collect", "c", "collect", "gc", "collect garbage (asks)", 22, _CHANGES),
         _Row("pin.verify", "V", "verify", "verify", "verify its release", 50, _CHANGES),
         _Row("pin.copy", "y", "copy", "copy CID", rank=55),
+    ),
+    Place.DIFF: (
+        _Row("diff.open", "enter", "open", "open", "open the new release", rank=15),
+        _Row("diff.other", "o", "other", "other release", "compare with an older one", rank=20),
     ),
     Place.JOBS: (
         _Row("job.cancel", "x", "cancel", "cancel", "cancel; fetched bytes stay", rank=15),

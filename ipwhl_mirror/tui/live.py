@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.domain.diffs import diff_releases, new_bytes
 from ipwhl_mirror.domain.figures import size
+from ipwhl_mirror.domain.plans import plan_pin
 from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.services import demo, overview, pinning, planning, releases, verifying
 from ipwhl_mirror.services.demo_steps import Supply
@@ -18,6 +20,7 @@ from ipwhl_mirror.services.inventory import inventory
 from ipwhl_mirror.services.storage import collect_garbage, forecast_prune, preview_gc
 from ipwhl_mirror.tui.backend import (
     Backend,
+    DiffView,
     Overview,
     PinEntry,
     PinForecast,
@@ -118,6 +121,28 @@ class LiveBackend(Backend):
         at_most = "at most " if forecast.unread else ""
         reclaimable = size(forecast.plan.reclaimable.bytes)
         return f"{len(removed)} pin(s) removed; {at_most}{reclaimable} go with the next gc"
+
+    async def diff(self, old: Cid, new: Cid) -> DiffView:
+        """See Backend."""
+        before = await releases.load(self._session, str(old))
+        after = await releases.load(self._session, str(new))
+        pins = await self._session.node.pinned()
+        here = await planning.digests_here(self._session, after, pins)
+        parts = [
+            holding.selection
+            for holding in holdings(self._session, pins)
+            if holding.tracked.cid.digest == old.digest and holding.selection is not None
+        ]
+        return DiffView(
+            old=await self._summary_of(old),
+            new=await self._summary_of(new),
+            diff=diff_releases(before.release, after.release, Selection.parse()),
+            platforms=new_bytes(before.release, after.release),
+            costs=tuple(
+                (part.cli_text(), plan_pin(after.release, part, here=here, pinned=pins).fetch)
+                for part in parts
+            ),
+        )
 
     async def storage(self) -> Storage:
         """See Backend."""

@@ -62,6 +62,21 @@ class DemoAsked(Message):
 
 
 @dataclass
+class DiffAsked(Message):
+    """Compare a release with the one before it."""
+
+    summary: ReleaseSummary
+
+
+@dataclass
+class OtherDiffAsked(Message):
+    """Compare a release with the next older one than it was compared with; from the last, the first again."""
+
+    old: ReleaseSummary
+    new: ReleaseSummary
+
+
+@dataclass
 class PruneAsked(Message):
     """Ask how many releases stay, show what would go, and unpin it when told to."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.domain.diffs import diff_releases, new_bytes
 from ipwhl_mirror.domain.plans import PinnedPart, plan_pin, plan_unpin
 from ipwhl_mirror.domain.releases import Release, platform_rows
 from ipwhl_mirror.domain.selections import Selection
@@ -21,6 +22,7 @@ from ipwhl_mirror.services.events import Phase
 from ipwhl_mirror.tui.app import MirrorApp
 from ipwhl_mirror.tui.backend import (
     Backend,
+    DiffView,
     Overview,
     PinEntry,
     PinForecast,
@@ -179,6 +181,21 @@ class ScriptedBackend(Backend):
         gone = {line.cid for line in forecast.going}
         self._pins = [pin for pin in self._pins if pin[2].cid not in gone]
         return f"{len(gone)} pins removed"
+
+    async def diff(self, old: Cid, new: Cid) -> DiffView:
+        before, after = self._find(old), self._find(new)
+        here = self._here()
+        return DiffView(
+            old=self._summary(before),
+            new=self._summary(after),
+            diff=diff_releases(before, after, Selection.parse()),
+            platforms=new_bytes(before, after),
+            costs=tuple(
+                (chosen.cli_text(), plan_pin(after, chosen, here=here, pinned=set()).fetch)
+                for release, chosen, _ in self._pins
+                if release is before
+            ),
+        )
 
     async def storage(self) -> Storage:
         names = {release.root: label or "" for label, release, _ in self.tracked}

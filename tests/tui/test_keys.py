@@ -13,6 +13,7 @@ from ipwhl_mirror.tui.desk import Access
 from ipwhl_mirror.tui.keys import BY_ID, KEYS, Effect, Key, Place, keys_of
 from ipwhl_mirror.tui.screens.contents import ContentsScreen
 from ipwhl_mirror.tui.screens.dialog import Dialog
+from ipwhl_mirror.tui.screens.diff import DiffScreen
 from ipwhl_mirror.tui.screens.help import EXPLAINED_WIDTH
 from ipwhl_mirror.tui.screens.jobs import JobsScreen
 from ipwhl_mirror.tui.screens.pins import PinsScreen
@@ -30,6 +31,7 @@ HOMES = {
     Place.CONTENTS: ContentsScreen,
     Place.PLATFORMS: PlatformsScreen,
     Place.PINS: PinsScreen,
+    Place.DIFF: DiffScreen,
     Place.JOBS: JobsScreen,
     Place.DIALOG: Dialog,
 }
@@ -46,7 +48,10 @@ def test_every_key_has_an_action_where_it_works(key: Key) -> None:
     assert f"action_{action}" in names | (subclasses if home is View else set())
 
 
-@pytest.mark.parametrize("screen", [Place.RELEASES, Place.CONTENTS, Place.PLATFORMS, Place.PINS, Place.JOBS])
+SHARED = {Place.ANYWHERE, Place.LIST, Place.DIALOG}
+
+
+@pytest.mark.parametrize("screen", [place for place in Place if place not in SHARED])
 def test_no_key_means_two_things_on_a_screen(screen: Place) -> None:
     """Keys of a screen, of its list and of the app are all different."""
     reachable = [key for place in (Place.ANYWHERE, Place.LIST, screen) for key in keys_of(place)]

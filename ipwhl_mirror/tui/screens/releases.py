@@ -122,6 +122,8 @@ class ReleasesScreen(View):
             return self._overview is not None and not self._overview.releases
         if action in _ON_A_RELEASE and not has_rows:
             return False
+        if action == "diff":
+            return self._overview is not None and len(self._overview.releases) > 1
         return super().check_action(action, parameters)
 
     @property
@@ -133,6 +135,10 @@ class ReleasesScreen(View):
 
     def action_platforms(self) -> None:
         self._post(messages.Opened)
+
+    def action_diff(self) -> None:
+        if (summary := self.rows.current) is not None:
+            self.post_message(messages.DiffAsked(summary))
 
     def action_track(self) -> None:
         self.post_message(messages.TrackAsked())
