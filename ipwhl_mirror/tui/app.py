@@ -160,6 +160,15 @@ class MirrorApp(App[None], inherit_bindings=False):
         if others:
             self._compare(others[(at + 1) % len(others)], event.new)
 
+    def on_export_asked(self, event: messages.ExportAsked) -> None:
+        self._flow(flows.export(self, event.summary, event.selection))
+
+    def on_import_asked(self) -> None:
+        self._flow(flows.import_car(self))
+
+    def on_publish_asked(self) -> None:
+        self._flow(flows.publish(self))
+
     def on_prune_asked(self) -> None:
         self._flow(flows.prune(self))
 

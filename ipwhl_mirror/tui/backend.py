@@ -18,6 +18,7 @@ from ipwhl_mirror.services.events import Progress, ProgressSink
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from ipwhl_mirror.domain.diffs import ReleaseDiff
     from ipwhl_mirror.domain.plans import Amount, PinPlan, UnpinPlan
@@ -264,6 +265,15 @@ class Backend(Protocol):
 
     async def diff(self, old: Cid, new: Cid) -> DiffView:
         """Compare two tracked releases, from their local indexes."""
+
+    async def export(self, cid: Cid, selection: Selection, path: Path, on_progress: ProgressSink) -> str:
+        """Write the parts of a selection into a CAR file; the outcome in words."""
+
+    async def import_car(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
+        """Track and pin what a CAR file holds; the outcome in words."""
+
+    async def publish(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
+        """Make a release of the wheels of a directory, or of one wheel; the outcome in words."""
 
     async def storage(self) -> Storage:
         """Every pin on the node, and how full the disk is."""

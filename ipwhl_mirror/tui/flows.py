@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.display import safe_text
-from ipwhl_mirror.tui.cells import Cell
+from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.screens.confirm import (
     ConfirmDialog,
@@ -20,6 +20,7 @@ from ipwhl_mirror.tui.screens.confirm import (
     quit_lines,
     unpin_lines,
 )
+from ipwhl_mirror.tui.screens.files import FileDialog, Wanted
 from ipwhl_mirror.tui.screens.keep import KeepDialog
 from ipwhl_mirror.tui.screens.plan import PlanDialog, pin_title
 from ipwhl_mirror.tui.screens.python import PythonDialog
@@ -54,9 +55,7 @@ async def unpin(app: MirrorApp, summary: ReleaseSummary, selection: Selection | 
 
 async def track(app: MirrorApp) -> None:
     """Ask for a CID; track it."""
-    releases = app.overview.releases if app.overview is not None else ()
-    labels = {summary.label for summary in releases if summary.label is not None}
-    request = await app.push_screen_wait(TrackDialog(app.desk, labels))
+    request = await app.push_screen_wait(TrackDialog(app.desk, _labels(app)))
     if request is not None:
         title = f"track {request.label or request.cid}"
         app.queue(title, partial(app.backend.track, request.cid, request.label))
@@ -77,6 +76,69 @@ async def untrack(app: MirrorApp, summary: ReleaseSummary) -> None:
             return await backend.untrack(summary.cid)
 
         app.queue(f"untrack {name}", work)
+
+
+async def export(app: MirrorApp, summary: ReleaseSummary, selection: Selection) -> None:
+    """Ask for a file; write what is selected into it."""
+    part = safe_text(selection.cli_text()) or "whole release"
+    lines = [
+        (Cell(part, Tone.HEAD, Cut.MIDDLE), Cell(f" of {safe_text(summary.name)}")),
+        (Cell("One CAR file with its index: another node imports it without a network.", Tone.MUTED),),
+    ]
+    request = await app.push_screen_wait(
+        FileDialog(
+            app.desk,
+            "Export",
+            lines,
+            wanted=Wanted.NEW_FILE,
+            verb="Export",
+            path=f"{safe_text(summary.label or str(summary.cid))}.car",
+        )
+    )
+    if request is not None:
+        work = partial(app.backend.export, summary.cid, selection, request.path)
+        app.queue(f"export {part} of {safe_text(summary.name)}", work)
+
+
+async def import_car(app: MirrorApp) -> None:
+    """Ask for a CAR file; track and pin what is in it."""
+    lines = [(Cell("Every block is hashed; a release or a subset of one is expected.", Tone.MUTED),)]
+    request = await app.push_screen_wait(
+        FileDialog(
+            app.desk,
+            "Import a CAR file",
+            lines,
+            wanted=Wanted.FILE,
+            verb="Import",
+            labels=_labels(app),
+        )
+    )
+    if request is not None:
+        work = partial(app.backend.import_car, request.path, request.label)
+        app.queue(f"import {safe_text(request.path.name)}", work)
+
+
+async def publish(app: MirrorApp) -> None:
+    """Ask for wheels; make a release of them."""
+    lines = [(Cell("A directory of wheels, or one wheel. The release is pinned on this node.", Tone.MUTED),)]
+    request = await app.push_screen_wait(
+        FileDialog(
+            app.desk,
+            "Publish a release",
+            lines,
+            wanted=Wanted.WHEELS,
+            verb="Publish",
+            labels=_labels(app),
+        )
+    )
+    if request is not None:
+        work = partial(app.backend.publish, request.path, request.label)
+        app.queue(f"publish {safe_text(request.label or request.path.name)}", work)
+
+
+def _labels(app: MirrorApp) -> set[str]:
+    releases = app.overview.releases if app.overview is not None else ()
+    return {summary.label for summary in releases if summary.label is not None}
 
 
 async def prune(app: MirrorApp) -> None:

@@ -139,6 +139,8 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("release.verify", "V", "verify", "verify", "verify: hash every block", 50, _CHANGES),
         _Row("release.diff", "d", "diff", "diff", "diff to the release before", rank=28),
         _Row("release.untrack", "T", "untrack", "untrack", "forget it, when unpinned", effect=_CHANGES),
+        _Row("release.import", "i", "import_car", "import", "import a CAR file", 47, _CHANGES),
+        _Row("release.publish", "P", "publish", "publish", "publish wheels", 48, _CHANGES),
         _Row("release.copy", "y", "copy", "copy CID", rank=55),
     ),
     Place.CONTENTS: (
@@ -151,6 +153,7 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("contents.pin", "p", "pin", "pin", "pin it (plan first)", 20, _CHANGES),
         _Row("contents.unpin", "u", "unpin", "unpin", "unpin it (asks)", 30, _CHANGES),
         _Row("contents.verify", "V", "verify", "verify", "verify: hash every block", 56, _CHANGES),
+        _Row("contents.export", "x", "export", "export", "export it to a CAR file", 57, _CHANGES),
         _Row("contents.copy", "y", "copy", "copy line", "copy the command line", rank=50),
     ),
     Place.PLATFORMS: (
@@ -168,6 +171,7 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("pin.prune", "P", "prune", "prune", "unpin old releases (asks)", 20, _CHANGES),
         _Row("pin.collect", "c", "collect", "gc", "collect garbage (asks)", 22, _CHANGES),
         _Row("pin.verify", "V", "verify", "verify", "verify its release", 50, _CHANGES),
+        _Row("pin.export", "x", "export", "export", "export it to a CAR file", 52, _CHANGES),
         _Row("pin.copy", "y", "copy", "copy CID", rank=55),
     ),
     Place.DIFF: (

@@ -9,10 +9,20 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.diffs import diff_releases, new_bytes
+from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.figures import size
 from ipwhl_mirror.domain.plans import plan_pin
 from ipwhl_mirror.domain.selections import Selection
-from ipwhl_mirror.services import demo, overview, pinning, planning, releases, verifying
+from ipwhl_mirror.services import (
+    demo,
+    overview,
+    pinning,
+    planning,
+    publishing,
+    releases,
+    transfer,
+    verifying,
+)
 from ipwhl_mirror.services.demo_steps import Supply
 from ipwhl_mirror.services.errors import DamageFound
 from ipwhl_mirror.services.holdings import holdings
@@ -34,6 +44,7 @@ from ipwhl_mirror.tui.backend import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Self
 
     from ipwhl_mirror.domain.selections import Selection as Chosen
@@ -143,6 +154,21 @@ class LiveBackend(Backend):
                 for part in parts
             ),
         )
+
+    async def export(self, cid: Cid, selection: Chosen, path: Path, on_progress: ProgressSink) -> str:
+        """See Backend."""
+        report = await transfer.export(self._session, str(cid), path, selection, sink=on_progress)
+        return f"{report.wheels} wheels, {size(report.file_bytes)} in {safe_text(str(path))}"
+
+    async def import_car(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
+        """See Backend."""
+        report = await transfer.import_car(self._session, path, label=label, sink=on_progress)
+        return f"{report.loaded.tracked.name}: {report.wheels} wheels, {len(report.pinned)} pin(s)"
+
+    async def publish(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
+        """See Backend."""
+        loaded = await publishing.publish(self._session, [path], label=label, sink=on_progress)
+        return f"{len(loaded.release.wheels)} wheels published: {loaded.tracked.cid}"
 
     async def storage(self) -> Storage:
         """See Backend."""

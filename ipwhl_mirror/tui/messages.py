@@ -77,6 +77,24 @@ class OtherDiffAsked(Message):
 
 
 @dataclass
+class ExportAsked(Message):
+    """Ask for a file, and write parts of a release into it."""
+
+    summary: ReleaseSummary
+    selection: Selection
+
+
+@dataclass
+class ImportAsked(Message):
+    """Ask for a CAR file, and take in what is in it."""
+
+
+@dataclass
+class PublishAsked(Message):
+    """Ask for wheels, and make a release of them."""
+
+
+@dataclass
 class PruneAsked(Message):
     """Ask how many releases stay, show what would go, and unpin it when told to."""
 

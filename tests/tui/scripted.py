@@ -41,6 +41,8 @@ from ipwhl_mirror.tui.glyphs import UNICODE, Glyphs
 from tests.simulators.releases import generated_release, read_release
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ipwhl_mirror.ipld.cid import Cid
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -196,6 +198,18 @@ class ScriptedBackend(Backend):
                 if release is before
             ),
         )
+
+    async def export(self, cid: Cid, selection: Selection, path: Path, on_progress: ProgressSink) -> str:
+        await self._work("export", f"{selection.cli_text()} {path.name}", on_progress)
+        return "written"
+
+    async def import_car(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
+        await self._work("import", f"{path.name} {label}", on_progress)
+        return "imported"
+
+    async def publish(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
+        await self._work("publish", f"{path.name} {label}", on_progress)
+        return "published"
 
     async def storage(self) -> Storage:
         names = {release.root: label or "" for label, release, _ in self.tracked}

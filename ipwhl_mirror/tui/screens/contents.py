@@ -177,6 +177,10 @@ class ContentsScreen(View):
         if self._source is not None:
             self.post_message(messages.VerifyAsked(self._source.view.summary))
 
+    def action_export(self) -> None:
+        if self._source is not None and self.marked is not None and self.marked.selection is not None:
+            self.post_message(messages.ExportAsked(self._source.view.summary, self.marked.selection))
+
     def action_copy(self) -> None:
         if self.cli_line:
             self.post_message(messages.CopyAsked(self.cli_line))
@@ -192,7 +196,9 @@ class ContentsScreen(View):
         self._list_rows()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("pin", "unpin", "copy") and (self.marked is None or not self.marked.amount.wheels):
+        if action in ("pin", "unpin", "export", "copy") and (
+            self.marked is None or not self.marked.amount.wheels
+        ):
             return False
         return super().check_action(action, parameters)
 

@@ -98,6 +98,8 @@ class PinsScreen(View):
             return False
         if action == "copy" and entry is None:
             return False
+        if action == "export" and (entry is None or entry.selection is None or self._summary() is None):
+            return False
         return super().check_action(action, parameters)
 
     def action_open(self) -> None:
@@ -109,6 +111,12 @@ class PinsScreen(View):
         if entry is not None and summary is not None and entry.selection is not None:
             selection = Selection.from_cli_text(entry.selection)
             self.post_message(messages.UnpinAsked(summary, selection))
+
+    def action_export(self) -> None:
+        entry, summary = self.rows.current, self._summary()
+        if entry is not None and summary is not None and entry.selection is not None:
+            selection = Selection.from_cli_text(entry.selection)
+            self.post_message(messages.ExportAsked(summary, selection))
 
     def action_verify(self) -> None:
         if (summary := self._summary()) is not None:

@@ -140,6 +140,12 @@ class ReleasesScreen(View):
         if (summary := self.rows.current) is not None:
             self.post_message(messages.DiffAsked(summary))
 
+    def action_import_car(self) -> None:
+        self.post_message(messages.ImportAsked())
+
+    def action_publish(self) -> None:
+        self.post_message(messages.PublishAsked())
+
     def action_track(self) -> None:
         self.post_message(messages.TrackAsked())
 

@@ -100,9 +100,18 @@ def read_request(cid_text: str, label_text: str, labels: Set[str]) -> TrackReque
         cid = Cid.parse(text)
     except InvalidCid as error:
         raise ValueError(str(error)) from error
-    label = label_text.strip()
+    return TrackRequest(cid, checked_label(label_text, labels))
+
+
+def checked_label(text: str, labels: Set[str]) -> str | None:
+    """The label that was typed; None for none.
+
+    Raises:
+        ValueError: in words what is wrong with it.
+    """
+    label = text.strip()
     if label and not _LABEL.fullmatch(label):
         raise ValueError(f"label {label!r}: 1 to 64 of A-Z a-z 0-9 . _ + - are allowed")
     if label in labels:
         raise ValueError(f"label {label!r} is taken")
-    return TrackRequest(cid, label or None)
+    return label or None
