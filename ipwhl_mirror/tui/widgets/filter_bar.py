@@ -63,7 +63,6 @@ class FilterBar(Input):
     ]
     DEFAULT_CSS = """
     FilterBar { height: 1; border: none; padding: 0 1; display: none; }
-    FilterBar.-open { display: block; }
     """
 
     @dataclass
@@ -90,13 +89,14 @@ class FilterBar(Input):
 
     def open(self) -> None:
         """Show it and type here."""
-        self.add_class("-open")
-        self.focus()
+        self.display = True
+        # at once: what is typed right after the key is meant for here
+        self.screen.set_focus(self)
 
     def clear_words(self) -> None:
         """Let everything pass and hide."""
         self.value = ""
-        self.remove_class("-open")
+        self.display = False
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
