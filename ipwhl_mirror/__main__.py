@@ -51,6 +51,7 @@ async def _open_and_run(settings: Settings) -> int:
 
     end_on_signals()
     async with Session.open(settings) as session:
+        await session.check_node()
         await recover(session)
         async with LiveBackend(session) as backend:
             return await run_async(backend, read_only=settings.read_only)

@@ -26,6 +26,7 @@ from ipwhl_mirror.cli.exit_codes import ExitCode
 from ipwhl_mirror.config import Config, load_config
 from ipwhl_mirror.services.demo_wheels import build, bundled_wheels, stand_in
 from ipwhl_mirror.tui.keys import Place, keys_of
+from tests.nodes.kubo_daemon import KuboRepo, ipfs_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,9 +52,9 @@ class Example:
     output: str
 
 
-def examples(text: str) -> Iterator[Example]:
-    """The commands of the console blocks, in order."""
-    for block in re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+def examples(text: str, kind: str = "console") -> Iterator[Example]:
+    """The commands of the console blocks, or of those for another scene, in order."""
+    for block in re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             yield Example(command, output)
@@ -75,29 +76,50 @@ def shows(output: str, printed: str) -> bool:
 # its commands run
 
 
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory with the demo's stand-ins, and a gateway that has both releases of them."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    for number in (1, 2):
-        wheels = tmp_path / f"wheels-{number}"
-        wheels.mkdir()
-        for wheel in bundled_wheels():
-            if number in wheel.releases:
-                build(stand_in(wheel), wheels)
-        source = ["--data-dir", "source", "--node", "embedded"]
-        result = CliRunner().invoke(cli, [*source, "publish", str(wheels)])
-        assert result.exit_code == 0, result.output
-    config = tmp_path / "config.toml"
+def make_wheels(directory: Path, number: int) -> Path:
+    """A directory with the demo's stand-ins for the wheels of one release."""
+    wheels = directory / f"wheels-{number}"
+    wheels.mkdir()
+    for wheel in bundled_wheels():
+        if number in wheel.releases:
+            build(stand_in(wheel), wheels)
+    return wheels
+
+
+def set_up(monkeypatch: pytest.MonkeyPatch, directory: Path, node: str) -> None:
+    """Let commands run there, on this node, with a `serve` on a free port."""
+    config = directory / "config.toml"
     with socket.create_server(("127.0.0.1", 0)) as free:
         config.write_text(f'[serve]\nlisten = "127.0.0.1:{free.getsockname()[1]}"\n', encoding="utf-8")
+    monkeypatch.chdir(directory)
+    monkeypatch.setenv("IPWHL_MIRROR_NODE", node)
+    monkeypatch.setenv("IPWHL_MIRROR_DATA_DIR", str(directory / "data"))
+    monkeypatch.setenv("IPWHL_MIRROR_CONFIG", str(config))
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory with both releases' stand-ins, and a gateway that has them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    source = ["--data-dir", "source", "--node", "embedded"]
+    for number in (1, 2):
+        result = CliRunner().invoke(cli, [*source, "publish", str(make_wheels(tmp_path, number))])
+        assert result.exit_code == 0, result.output
     with Serving(*source, "serve", "--listen", "127.0.0.1:0") as line:
         monkeypatch.setenv("IPWHL_MIRROR_GATEWAY", line.split()[-1])
-        monkeypatch.setenv("IPWHL_MIRROR_NODE", "embedded")
-        monkeypatch.setenv("IPWHL_MIRROR_DATA_DIR", str(tmp_path / "data"))
-        monkeypatch.setenv("IPWHL_MIRROR_CONFIG", str(config))
+        set_up(monkeypatch, tmp_path, "embedded")
         yield tmp_path
+
+
+@pytest.fixture
+def kubo_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A directory with one release's stand-ins, and a Kubo daemon whose gateway fetches, as a new one."""
+    make_wheels(tmp_path, 1)
+    repo = KuboRepo.make(ipfs_command(), tmp_path / "ipfs", {"Gateway.NoFetch": False})
+    with repo.start() as daemon:
+        set_up(monkeypatch, tmp_path, daemon.rpc_url)
+        yield
 
 
 class Serving:
@@ -137,6 +159,18 @@ def test_every_example_prints_what_the_readme_shows(scene: Path) -> None:
             assert result.exit_code == 0, example.command
 
     run_the_rest()
+
+
+@pytest.mark.kubo
+@pytest.mark.usefixtures("kubo_scene")
+def test_every_example_on_kubo_prints_what_the_readme_shows() -> None:
+    """On a real daemon."""
+    ours = list(examples(README, "console kubo"))
+    assert len(ours) >= 3
+    for example in ours:
+        result = CliRunner().invoke(cli, shlex.split(example.command.removeprefix(PROGRAM)))
+        assert shows(example.output, result.output), f"{example.command}\n{result.output}"
+        assert result.exit_code == 0, example.command
 
 
 def test_a_changed_example_would_be_seen() -> None:

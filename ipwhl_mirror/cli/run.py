@@ -71,11 +71,13 @@ class Run:
     ui: Ui | None = None
 
     def execute(self, work: Callable[[Session, ProgressSink], Awaitable[ExitCode | None]]) -> None:
-        """Open a session, find a lost database's pins again, do the work, and leave with its exit code."""
+        """Open a session on the node it was begun with, find a lost database's pins again, do the work, and
+        leave with its exit code."""
 
         async def prepare(session: Session) -> None:
             from ipwhl_mirror.services.recovery import recover
 
+            await session.check_node()
             for line in await recover(session):
                 self.note(line)
 

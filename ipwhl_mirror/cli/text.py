@@ -164,7 +164,7 @@ def removal(what: Removal) -> list[str]:
 
 def garbage(preview: GcPreview) -> list[str]:
     """What `gc` would remove, in lines."""
-    lines = [f"{preview.blocks} blocks, {size(preview.bytes)} under no pin"]
+    lines = [f"{plural(preview.blocks, 'block')}, {size(preview.bytes)} under no pin"]
     if preview.partial_bytes:
         lines.append(
             f"of these {size(preview.partial_bytes)} are unfinished downloads that a pin could resume"

@@ -214,6 +214,13 @@ class Node(Protocol):
     walks_at_once: int
     owner: str
 
+    async def identity(self) -> str:
+        """What tells it from every other node; the same for as long as it keeps what it has.
+
+        Raises:
+            NodeUnreachable: no answer.
+        """
+
     async def status(self) -> NodeStatus:
         """What it is and what room it has.
 

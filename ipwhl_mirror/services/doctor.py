@@ -8,6 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror import __version__
+from ipwhl_mirror.config import ConfigError
 from ipwhl_mirror.domain.figures import size
 from ipwhl_mirror.gateway.errors import GatewayError
 from ipwhl_mirror.gateway.server import start_gateway
@@ -30,16 +31,17 @@ async def examine(session: Session) -> tuple[Finding, ...]:
     """
     findings = [_versions(), _data_dir(session)]
     try:
+        await session.check_node()
         status = await session.node.status()
         findings += [_node(status), _disk(session, status), _inodes(status)]
         findings += await session.node.examine()
         findings.append(await _pins(session))
-    except NodeError as error:
+    except (NodeError, ConfigError) as error:
         findings.append(_unusable(error))
     return (*findings, await _gateway(session))
 
 
-def _unusable(error: NodeError) -> Finding:
+def _unusable(error: NodeError | ConfigError) -> Finding:
     return Finding(
         check="node",
         health=Health.PROBLEM,

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.config import ConfigError
+from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.services.choosing import choose_node
 from ipwhl_mirror.services.errors import ReadOnlyRefused
 from ipwhl_mirror.state.database import State
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
 
 PIN_PREFIX = "ipwhl-mirror/"
 _NODE_SETTING = "node"
+_COLLECT_AFTER = 200_000
 _OWNER_SETTING = "owner"
+_IDENTITY_SETTING = "node identity"
 
 
 def utc_now() -> datetime:
@@ -59,6 +64,8 @@ class Session:
             ConfigError: the node cannot be told.
             StateDamaged, NodeError: one of them cannot be opened.
         """
+        # a release is 400,000 objects without a cycle, which the collector would walk again and again
+        gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
         state = State.open(settings.data_dir)
         try:
             node, chosen = await choose_node(settings, state.setting(_NODE_SETTING))
@@ -72,12 +79,30 @@ class Session:
             await session.node.aclose()
             session.state.close()
 
+    async def check_node(self) -> None:
+        """Make sure that the node is the one whose pins this data directory knows: what was verified on one
+        is not verified on another.
+
+        Raises:
+            ConfigError: it is another.
+            NodeError: it does not answer.
+        """
+        known = self.state.setting(_IDENTITY_SETTING)
+        if known is not None and known != (found := await self.node.identity()):
+            directory = self.settings.data_dir
+            raise ConfigError(
+                f"{directory} was begun with another node: {known}, not {safe_text(found, 100)}",
+                hint="give each node a data directory of its own: --data-dir DIR. Where it is the same, set "
+                f"up anew, remove {directory / 'state.sqlite'}: what is pinned is found again",
+            )
+
     @contextlib.asynccontextmanager
     async def exclusive(self, verb: str) -> AsyncIterator[None]:
         """Hold the data directory's lock and log the run.
 
         Raises:
             ReadOnlyRefused: the session is read-only.
+            ConfigError, NodeError: see `check_node`.
             LockHeld: another run holds it for longer than the settings allow.
         """
         if self.settings.read_only:
@@ -103,6 +128,9 @@ class Session:
     async def _take_node(self) -> None:
         """Write down which node was chosen, mark what is put on it for a while as ours, and tidy up after a
         run that did not end well."""
+        await self.check_node()
+        if self.state.setting(_IDENTITY_SETTING) is None:
+            self.state.remember(_IDENTITY_SETTING, await self.node.identity())
         if self.state.setting(_NODE_SETTING) is None and self.chosen is not None:
             self.state.remember(_NODE_SETTING, self.chosen)
         if (owner := self.state.setting(_OWNER_SETTING)) is None:

@@ -121,7 +121,9 @@ def test_diff(ipwhl: RunCli) -> None:
         pytest.param(["pin", "vector"], 1, "gateway", id="no gateway to fetch from"),
         pytest.param(["--read-only", "gc", "--yes"], 0, "", id="nothing to collect"),
         pytest.param(["untrack", "vector", "--read-only"], 2, "read-only", id="read-only"),
-        pytest.param(["--node", "http://127.0.0.1:5001", "status"], 2, "only the embedded node", id="Kubo"),
+        pytest.param(
+            ["--node", "http://127.0.0.1:5001", "status"], 2, "was begun with the node embedded", id="Kubo"
+        ),
         pytest.param(["serve", "--listen", "nowhere"], 1, "expected host:port", id="bad address"),
         pytest.param(["import", "no-such-file.car"], 2, "does not exist", id="no file"),
         pytest.param(["publish", "."], 2, "no wheel in it", id="no wheels"),

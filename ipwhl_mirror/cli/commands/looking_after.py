@@ -8,7 +8,7 @@ import click
 
 from ipwhl_mirror.cli import documents, text
 from ipwhl_mirror.cli.exit_codes import ExitCode
-from ipwhl_mirror.domain.figures import size
+from ipwhl_mirror.domain.figures import plural, size
 
 if TYPE_CHECKING:
     from ipwhl_mirror.cli.run import Run
@@ -75,7 +75,7 @@ def gc(run: Run) -> None:
         removed = await storage.collect_garbage(session)
         run.emit(
             documents.gc("gc", removed, removed=True),
-            lambda: click.echo(f"removed {removed.blocks} blocks, {size(removed.bytes)}"),
+            lambda: click.echo(f"removed {plural(removed.blocks, 'block')}, {size(removed.bytes)}"),
         )
         return ExitCode.DONE
 

@@ -85,6 +85,10 @@ class EmbeddedNode:
         self._client = client
         self._threads = Threads(THREADS)
 
+    async def identity(self) -> str:
+        """Its data directory has no other."""
+        return "embedded"
+
     async def status(self) -> NodeStatus:
         repo_bytes = await self._threads.run(self._store.disk_bytes)
         directory = self._store.layout.directory.absolute()

@@ -23,6 +23,12 @@ class Version(msgspec.Struct):
     Version: str
 
 
+class Identity(msgspec.Struct):
+    """`id`."""
+
+    ID: str
+
+
 class RepoSize(msgspec.Struct):
     """`repo/stat`; the last two are empty with `size-only`, and absent from IPFS Cluster's proxy."""
 

@@ -7,11 +7,12 @@ fetches 32 at a time and an export gives in one stream: three requests, whatever
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
-from ipwhl_mirror.nodes.kubo.staging import import_blocks, staging_tree
+from ipwhl_mirror.nodes.kubo.rpc import RpcFailed
+from ipwhl_mirror.nodes.kubo.staging import import_blocks, staging_parts, staging_tree
 from ipwhl_mirror.nodes.kubo.walking import SIDE_BY_SIDE, export, local_block
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from ipwhl_mirror.nodes.kubo.fetching import Fetching, Step
     from ipwhl_mirror.nodes.kubo.rpc import Rpc
 
-FEW = 1024
+FEW = 64
 _FEW_FETCHED = 8
+_AHEAD = 256
 
 
 async def local_blocks(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Cid, bytes], None]:
@@ -33,12 +35,12 @@ async def local_blocks(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Ci
         BlockNotFound, BlockCorrupt: of the first that is not whole here.
         NodeRefused, NodeUnreachable: the daemon does not answer.
     """
+    blocks = _single_blocks(rpc, cids)
     if len(cids) > FEW:
         tree = staging_tree(cid.as_raw() for cid in cids)
-        await import_blocks(rpc, tree.blocks)
-        blocks = _staged_blocks(rpc, tree, cids)
-    else:
-        blocks = _single_blocks(rpc, cids)
+        with suppress(RpcFailed):  # reading does not need a disk with room
+            await import_blocks(rpc, tree.blocks)
+            blocks = _staged_blocks(rpc, tree, cids)
     async with aclosing(blocks):
         async for cid, block in blocks:
             yield cid, block
@@ -58,11 +60,12 @@ async def _single_blocks(rpc: Rpc, cids: Sequence[Cid]) -> AsyncGenerator[tuple[
 async def _staged_blocks(
     rpc: Rpc, tree: Tree, cids: Sequence[Cid]
 ) -> AsyncGenerator[tuple[Cid, bytes], None]:
-    """Blocks that a staging tree links to: by one export, and what it left out by itself."""
+    """Blocks that a staging tree links to: by exports of its parts, and what these left out by itself."""
     left: dict[bytes, list[Cid]] = {}
     for cid in cids:
         left.setdefault(cid.digest, []).append(cid)
-    async with aclosing(export(rpc, tree.cid)) as blocks:
+    parts = [export(rpc, root) for root in staging_parts(tree)]
+    async with aclosing(_merged(parts)) as blocks:
         async for at, block in blocks:
             if at.digest in left and at.is_of(block):
                 for cid in left.pop(at.digest):
@@ -70,6 +73,39 @@ async def _staged_blocks(
     async with aclosing(_single_blocks(rpc, [cid for names in left.values() for cid in names])) as others:
         async for cid, block in others:
             yield cid, block
+
+
+async def _merged(
+    streams: Sequence[AsyncGenerator[tuple[Cid, bytes], None]],
+) -> AsyncGenerator[tuple[Cid, bytes], None]:
+    """What these give, two of them at once: one export leaves a core of the daemon idle."""
+    queue: asyncio.Queue[tuple[Cid, bytes] | None] = asyncio.Queue(_AHEAD)
+    waiting = iter(streams)
+
+    async def pump() -> None:
+        try:
+            for stream in waiting:
+                async with aclosing(stream):
+                    async for item in stream:
+                        await queue.put(item)
+        finally:
+            await queue.put(None)
+
+    pumps = [asyncio.create_task(pump()) for _ in range(min(2, len(streams)))]
+    ended = 0
+    try:
+        while ended < len(pumps):
+            if (item := await queue.get()) is None:
+                ended += 1
+            else:
+                yield item
+        await asyncio.gather(*pumps)
+    finally:
+        for task in pumps:
+            task.cancel()
+        while not queue.empty():
+            queue.get_nowait()
+        await asyncio.gather(*pumps, return_exceptions=True)
 
 
 async def fetched_blocks(

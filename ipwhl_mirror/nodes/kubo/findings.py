@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -181,13 +182,14 @@ def _power_cut(config: KuboConfig) -> Finding:
     synced = _synced(spec)
     if synced == spec:
         return Finding(check="power cut", health=Health.OK, found="stored blocks are on the disk")
+    command = f"ipfs config --json Datastore.Spec {shlex.quote(json.dumps(synced, separators=(',', ':')))}"
     return Finding(
         check="power cut",
         health=Health.WARNING,
         found="the datastore does not wait for the disk (flatfs, sync: false)",
-        why="after a power cut blocks that count as stored, pinned ones too, can be missing or empty; "
-        "`ipwhl-mirror verify --repair` finds and mends them. Adding is slower with it",
-        remedy=f"ipfs config --json Datastore.Spec '{json.dumps(synced, separators=(',', ':'))}'{_RESTART}",
+        why="after a power cut blocks that count as stored, pinned ones too, can be missing or empty: "
+        "`ipwhl-mirror verify --repair` finds and mends them",
+        remedy=f"{command}{_RESTART}",
     )
 
 

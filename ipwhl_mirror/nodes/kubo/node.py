@@ -34,7 +34,16 @@ from ipwhl_mirror.nodes.errors import (
     PinFailed,
 )
 from ipwhl_mirror.nodes.kubo import collecting
-from ipwhl_mirror.nodes.kubo.answers import Added, Peers, RepoSize, Version, missing_block, read, read_cid
+from ipwhl_mirror.nodes.kubo.answers import (
+    Added,
+    Identity,
+    Peers,
+    RepoSize,
+    Version,
+    missing_block,
+    read,
+    read_cid,
+)
 from ipwhl_mirror.nodes.kubo.blocks import fetched_blocks, local_blocks
 from ipwhl_mirror.nodes.kubo.diagnosis import examine
 from ipwhl_mirror.nodes.kubo.disk import disk_of
@@ -97,6 +106,11 @@ class KuboNode:
         self._gateways = tuple(gateways)
         self._version: str | None = None
         self._gate = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def identity(self) -> str:
+        """Its peer id."""
+        rpc = await self._ready()
+        return read("id", await rpc.call("id"), Identity).ID
 
     async def status(self) -> NodeStatus:
         rpc = await self._ready()
@@ -246,7 +260,8 @@ class KuboNode:
                 report(
                     PinProgress(
                         blocks=max(brought.blocks, step.blocks),
-                        bytes=brought.bytes if files else step.bytes,
+                        # told of every file that may be missing: what the pin reads besides was here
+                        bytes=brought.bytes if files or hints is not NO_HINTS else step.bytes,
                         items=brought.items,
                         stalled_s=fetching.pulse.still_s,
                     )

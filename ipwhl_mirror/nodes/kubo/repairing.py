@@ -1,13 +1,16 @@
 """Blocks of a Kubo made good again, without touching a pin.
 
 A missing block is asked of the daemon, which fetches it. A damaged one the daemon takes for good and never
-fetches, and removing it is refused while a pin holds it; so it is fetched by us from trustless gateways,
-hashed, and written over the damaged one. A daemon that remembers which blocks it has (its default) ignores
-that: then the error says which setting to change.
+fetches; so it is fetched by us from trustless gateways, hashed, and written over the damaged one. A daemon
+that remembers which blocks it has (its default) writes nothing then: it has to remove the damaged block
+first, which it does only where it can still read every directory under its pins. Where it cannot, because
+the damaged block itself is one it must parse, the error says which setting to change.
 """
 
 from __future__ import annotations
 
+import base64
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.nodes.base import Fault, PinProgress
@@ -19,6 +22,7 @@ from ipwhl_mirror.nodes.errors import (
     NoSource,
     PinFailed,
 )
+from ipwhl_mirror.nodes.kubo.rpc import RpcFailed
 from ipwhl_mirror.nodes.kubo.staging import import_blocks
 from ipwhl_mirror.nodes.kubo.walking import local_block, walked_dag
 
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
     from ipwhl_mirror.nodes.embedded.sources import GatewaySource
     from ipwhl_mirror.nodes.kubo.fetching import Fetching
     from ipwhl_mirror.nodes.kubo.rpc import Rpc
+
+_DAG_CBOR = b"\x01\x71\x12\x20"
+_PIN_CHECK_S = 600.0
+"""To remove a block the daemon first reads all directories and dag-pb leaves under all its pins."""
 
 
 class Mending:
@@ -94,15 +102,25 @@ class Mending:
                 block = await self._gateways.block(cid)
         except BlockCorrupt:
             block = await self._gateways.block(cid)
+        for replace in (self._write, self._remove_and_write):
+            await replace(cid, block)
+            with suppress(BlockCorrupt):
+                return await local_block(self._rpc, cid)
+        raise NodeRefused(
+            f"kubo keeps the damaged block {cid}: it writes no block that it remembers to have",
+            hint="`ipfs config --json Datastore.BlockKeyCacheSize 0`, start the daemon again, and repeat; or "
+            "`ipfs repo verify --heal`: it reads the whole repository and fetches what is damaged from peers",
+        )
+
+    async def _write(self, cid: Cid, block: bytes) -> None:
         await import_blocks(self._rpc, [(cid, block)])
-        try:
-            return await local_block(self._rpc, cid)
-        except BlockCorrupt as error:
-            raise NodeRefused(
-                f"kubo keeps the damaged block {cid}: it writes no block that it remembers to have",
-                hint="`ipfs config --json Datastore.BlockKeyCacheSize 0` (and Datastore.WriteThrough true), "
-                "start the daemon again, and repeat",
-            ) from error
+
+    async def _remove_and_write(self, cid: Cid, block: bytes) -> None:
+        # a pin protects the names it leads to; the same block has a name of another codec that none leads to
+        alias = "b" + base64.b32encode(_DAG_CBOR + cid.digest).decode().lower().rstrip("=")
+        with suppress(RpcFailed):
+            await self._rpc.call("block/rm", alias, stall_s=max(self._rpc.stall_s, _PIN_CHECK_S))
+        await import_blocks(self._rpc, [(cid, block)])
 
 
 def _hint(errors: Iterable[NodeError]) -> str:

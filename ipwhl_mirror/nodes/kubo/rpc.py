@@ -256,9 +256,12 @@ class Rpc:
                 hint="run again to go on; `ipfs diag cmds` lists what it is busy with",
             ) from error
         except aiohttp.ClientConnectorError as error:
-            number = error.os_error.errno
-            why = os.strerror(number).lower() if number else "no connection"
-            raise NodeUnreachable(f"no node answers at {self.address.url}: {why}", hint=hint) from error
+            number = error.os_error.errno or 0
+            # asyncio gives a text of its own for what connect says; a resolver's numbers are negative
+            why = os.strerror(number) if number > 0 else error.os_error.strerror or "no connection"
+            raise NodeUnreachable(
+                f"no node answers at {self.address.url}: {safe_text(why, _SHOWN).lower()}", hint=hint
+            ) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if failed:  # what was to be sent could not be read: that is not the node's fault
                 raise failed[0] from None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 STAGING = "ipwhl-mirror/staging/"
 _PIECE = 1 << 20
-_LINKS = 4096
+_LINKS = 2048
 _LIST_LIMIT = 1 << 30
 _LIST_PATIENCE = 10
 """How many stall times the daemon may take to make a list of all pins."""
@@ -41,6 +41,11 @@ def staging_tree(cids: Iterable[Cid]) -> Tree:
     if len(parts) == 1:
         return Tree(parts[0][0], 0, tuple(parts))
     return Tree((top := _node([Link(cid, "", 0) for cid, _ in parts]))[0], 0, (*parts, top))
+
+
+def staging_parts(tree: Tree) -> list[Cid]:
+    """The roots below which the parts of a staging tree are: one export each."""
+    return [cid for cid, _ in tree.blocks[:-1]] or [tree.cid]
 
 
 def _node(links: Sequence[Link]) -> tuple[Cid, bytes]:
