@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import secrets
+import hashlib
+import platform
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -134,7 +135,9 @@ class Session:
         if self.state.setting(_NODE_SETTING) is None and self.chosen is not None:
             self.state.remember(_NODE_SETTING, self.chosen)
         if (owner := self.state.setting(_OWNER_SETTING)) is None:
-            owner = secrets.token_hex(8)
+            # the same again after the database was lost, so that what was left behind then is found
+            place = f"{platform.node()}:{self.settings.data_dir.absolute()}"
+            owner = hashlib.sha256(place.encode()).hexdigest()[:16]
             self.state.remember(_OWNER_SETTING, owner)
         self.node.owner = owner
         if not self.state.ended_well():

@@ -127,13 +127,15 @@ async def test_whole_release_is_the_official_root(session: Session, sample: Samp
 async def test_missing_wheels_are_named_and_the_rest_stays(
     session: Session, sample: SampleRelease, source: SimulatedGateway
 ) -> None:
-    """Where one wheel cannot be had the pin fails with its CID; the next run fetches only that one."""
+    """Where one wheel cannot be had the pin fails with its name; the next run fetches only that one."""
     lost = sample.file_cid("native", "native-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
     block = source.blocks.pop(lost.digest)
     await releases.track(session, sample.root, label="one")
     with pytest.raises(PinFailed) as caught:
         await pinning.pin(session, "one", LINUX)
     assert [cid.digest for cid, _ in caught.value.failed] == [lost.digest]
+    (line,) = caught.value.details
+    assert line.startswith("native/native-1.0-cp311-cp311-manylinux_2_17_x86_64.whl: ")
     assert (await states(session))["linux-x86_64"] == "absent"
     source.blocks[lost.digest] = block
     forecast = await planning.forecast_pin(session, "one", LINUX)
@@ -180,9 +182,7 @@ async def test_unpin_removes_exactly_the_part(session: Session, sample: SampleRe
     preview = await storage.preview_gc(session)
     mac = [data for (_, filename), data in sample.files.items() if "macosx" in filename]
     assert preview.bytes >= sum(map(len, mac))
-    assert len(
-        await session.node.whole([sample.file_cid("other", "other-1.0-cp311-cp311-macosx_11_0_arm64.whl")])
-    )
+    assert await session.node.whole([sample.file_cid("other", "other-1.0-cp311-cp311-macosx_11_0_arm64.whl")])
 
 
 async def test_gc_leaves_what_is_pinned(session: Session, sample: SampleRelease) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ipwhl_mirror.services import releases, storage, transfer
-from ipwhl_mirror.services.session import Session
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.services.session import Session
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 

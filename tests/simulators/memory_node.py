@@ -20,12 +20,16 @@ from ipwhl_mirror.ipld.car import CarParser
 from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
 from ipwhl_mirror.ipld.files import FileBuilder, Wrapper, leaf_block
 from ipwhl_mirror.nodes.base import (
+    NO_HINTS,
     AddedFile,
     Fault,
+    Finding,
     GcPreview,
+    Health,
     NodeGateway,
     NodeStatus,
     Pin,
+    PinHints,
     PinProgress,
     Reach,
     Transfer,
@@ -54,7 +58,7 @@ class MemoryNode(MemoryBlocks):
 
     Attributes:
         blocks: what it keeps, by digest; change it as a bad disk would.
-        pinned: names by CID; put some here to play another program.
+        pinned_names: names by CID; put some here to play another program.
         network: what can be fetched, by digest; None when no gateway is named.
         free_bytes: room left; stored blocks take of it.
         kind: what `status` says it is.
@@ -64,9 +68,12 @@ class MemoryNode(MemoryBlocks):
         stalled: set while a call waits for a stalled network.
     """
 
+    walks_at_once = 1
+    owner = ""
+
     def __init__(self, network: Mapping[bytes, bytes] | None = None, *, kind: str = "embedded") -> None:
         super().__init__()
-        self.pinned: dict[Cid, str] = {}
+        self.pinned_names: dict[Cid, str] = {}
         self.network: dict[bytes, bytes] | None = None if network is None else dict(network)
         self.kind = kind
         self.own_gateway: NodeGateway | None = None
@@ -105,12 +112,17 @@ class MemoryNode(MemoryBlocks):
         """Let the next call of a method of Node fail with this error."""
         self._failures[method] = error
 
+    async def identity(self) -> str:
+        return self.kind
+
     async def status(self) -> NodeStatus:
         self._enter("status")
         repo_bytes = sum(map(len, self.blocks.values()))
         return NodeStatus(kind=self.kind, version="0.0", repo_bytes=repo_bytes, free_bytes=self.free_bytes)
 
-    async def get_blocks(self, cids: Iterable[Cid], reach: Reach) -> AsyncIterator[tuple[Cid, bytes]]:
+    async def get_blocks(
+        self, cids: Iterable[Cid], reach: Reach, *, on_arrival: Callable[[int], None] | None = None
+    ) -> AsyncIterator[tuple[Cid, bytes]]:
         self._enter("get_blocks")
         for cid in dict.fromkeys(cids):
             block = self.read(cid)
@@ -120,6 +132,19 @@ class MemoryNode(MemoryBlocks):
             if isinstance(block, Fault):
                 raise BlockNotFound(cid) if block is Fault.MISSING else BlockCorrupt(cid)
             yield cid, block
+
+    async def dag_blocks(self, cid: Cid) -> AsyncIterator[tuple[Cid, bytes]]:
+        self._enter("dag_blocks")
+        stack, seen = [cid], {cid}
+        while stack:
+            at = stack.pop()
+            block = self.read(at)
+            if isinstance(block, Fault):
+                raise BlockNotFound(at) if block is Fault.MISSING else BlockCorrupt(at)
+            yield at, block
+            below = [child for child in dict.fromkeys(children(at, block)) if child not in seen]
+            seen.update(below)
+            stack.extend(below)
 
     async def put_blocks(self, blocks: Iterable[tuple[Cid, bytes]]) -> None:
         self._enter("put_blocks")
@@ -192,24 +217,29 @@ class MemoryNode(MemoryBlocks):
         name: str,
         *,
         transfer: Transfer = _DEFAULT,
+        hints: PinHints = NO_HINTS,
         on_progress: Callable[[PinProgress], None] | None = None,
     ) -> None:
         self._enter("pin")
-        if cid in self.pinned:
+        if cid in self.pinned_names:
             return
         async with self._using():
             failed = await self.bring([cid], self._fetch, ProgressCount(transfer, on_progress))
             if failed:
                 raise PinFailed(f"{len(failed)} missing parts could not be had", failed=list(failed.items()))
-            self.pinned[cid] = name
+            self.pinned_names[cid] = name
 
     async def unpin(self, cid: Cid) -> None:
         self._enter("unpin")
-        self.pinned.pop(cid, None)
+        self.pinned_names.pop(cid, None)
+
+    async def pinned(self) -> set[bytes]:
+        self._enter("pinned")
+        return {cid.digest for cid in self.pinned_names}
 
     async def pins(self) -> Sequence[Pin]:
         self._enter("pins")
-        return sorted(Pin(cid, name) for cid, name in self.pinned.items())
+        return sorted(Pin(cid, name) for cid, name in self.pinned_names.items())
 
     async def walk(self, cid: Cid) -> AsyncIterator[WalkedBlock]:
         self._enter("walk")
@@ -244,15 +274,18 @@ class MemoryNode(MemoryBlocks):
             if failed:
                 raise PinFailed(f"{len(failed)} missing parts could not be had", failed=list(failed.items()))
 
+    async def sweep(self) -> None:
+        self._enter("sweep")
+
     async def preview_gc(self) -> GcPreview:
         self._enter("preview_gc")
-        return self.preview(self.garbage(self.pinned))
+        return self.preview(self.garbage(self.pinned_names))
 
     async def collect_garbage(self) -> GcPreview:
         self._enter("collect_garbage")
         async with self._unused:
             await self._unused.wait_for(lambda: self._users == 0)
-            garbage = self.garbage(self.pinned)
+            garbage = self.garbage(self.pinned_names)
             preview = self.preview(garbage)
             for digest in garbage:
                 self.free_bytes += len(self.blocks.pop(digest))
@@ -261,6 +294,10 @@ class MemoryNode(MemoryBlocks):
     async def gateway(self) -> NodeGateway | None:
         self._enter("gateway")
         return self.own_gateway
+
+    async def examine(self) -> Sequence[Finding]:
+        self._enter("examine")
+        return [Finding(check="node", health=Health.OK, found="a node in memory")]
 
     async def aclose(self) -> None:
         self.calls["aclose"] += 1
