@@ -11,7 +11,7 @@ from tests.nodes.contract_pins import PinContract
 from tests.nodes.contract_upkeep import UpkeepContract
 from tests.nodes.world import World, dag
 
-__all__ = ["NodeContract", "World", "dag"]
+__all__ = ["NodeContract", "UpkeepContract", "World", "dag"]
 
 
 class NodeContract(ContentContract, PinContract, UpkeepContract):

@@ -11,7 +11,7 @@ from ipwhl_mirror.ipld.dagpb import Link
 from ipwhl_mirror.ipld.directories import build_directory
 from ipwhl_mirror.nodes.base import Fault, Pin, Reach
 from ipwhl_mirror.nodes.errors import PinFailed
-from tests.nodes.world import below, blocks_of, broken_part, walked
+from tests.nodes.world import HASTY, below, blocks_of, broken_part, walked
 from tests.simulators.dags import Dag, make_release
 from tests.simulators.vectors import content
 
@@ -94,7 +94,7 @@ class UpkeepContract:
         await world.damage(dag.root)
         world.cut_off()
         with pytest.raises(PinFailed) as caught:
-            await world.node.repair([dag.root])
+            await world.node.repair([dag.root], transfer=HASTY)
         assert [cid for cid, _ in caught.value.failed] == [dag.root]
         assert await world.node.pins() == [Pin(dag.root, "x")]
 
@@ -146,6 +146,7 @@ class UpkeepContract:
     async def test_a_collection_waits_for_running_pins(self, world: World, dag: Dag) -> None:
         """What a pin has fetched is not taken from under it."""
         world.offer(dag.by_digest())
+        await blocks_of(world.node.get_blocks([dag.root], Reach.NETWORK))
         world.hold()
         pinning = asyncio.create_task(world.node.pin(dag.root, "x"))
         await world.held()

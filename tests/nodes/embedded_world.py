@@ -26,6 +26,8 @@ _MEMORY_DISK = Path("/dev/shm")
 class EmbeddedWorld:
     """A `World` of an embedded node."""
 
+    remedy = "--gateway"
+
     def __init__(self, directory: Path, gateway: SimulatedGateway) -> None:
         self.directory = directory
         self.gateway = gateway

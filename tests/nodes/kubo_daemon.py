@@ -1,14 +1,16 @@
-"""A real Kubo for tests: repositories of their own, a daemon on free loopback ports, no peer and no fetching.
+"""A real Kubo for tests: repositories of their own, daemons on free loopback ports that reach nobody alone.
 
     repo = KuboRepo.make(ipfs_command(), tmp_path / "repo")     # commands work without a daemon
-    with repo.daemon() as port:                                 # its gateway
-        ...
+    with repo.start() as daemon:                                # `running_kubo.py`: what a daemon can do
+        daemon.connect(other)                                   # the only peers it ever has
+    repo.damage(cid)                                            # as a bad disk would, even while it runs
 
 The command is the one of IPWHL_MIRROR_TEST_IPFS, or `ipfs` on the PATH.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -16,15 +18,15 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from ipwhl_mirror.ipld.car import car_header, car_section
 from ipwhl_mirror.ipld.cid import Cid
+from tests.nodes.running_kubo import KuboDaemon
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _NOWHERE = "http://127.0.0.1:9/dns-query"
@@ -54,19 +56,29 @@ class KuboRepo:
     path: Path
 
     @classmethod
-    def make(cls, command: str, path: Path) -> KuboRepo:
-        """A new, empty repository that reaches nobody."""
+    def make(cls, command: str, path: Path, settings: Mapping[str, object] | None = None) -> KuboRepo:
+        """A new, empty repository that reaches nobody by itself.
+
+        Args:
+            settings: of its config, by dotted name, over those that are safe for tests.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
         repo = cls(command, path)
         repo.run("init", "--profile=test,announce-off", "--empty-repo")
-        settings = json.loads((path / "config").read_text())
-        for key in _OFF:
-            _set(settings, key, False)
-        _set(settings, "Routing.Type", "none")
-        _set(settings, "AutoNAT.ServiceMode", "disabled")
-        _set(settings, "Gateway.NoFetch", True)
-        _set(settings, "DNS.Resolvers", {".": _NOWHERE, "eth.": _NOWHERE})
-        (path / "config").write_text(json.dumps(settings))
+        safe: dict[str, object] = dict.fromkeys(_OFF, False)
+        safe["Routing.Type"] = "none"
+        safe["AutoNAT.ServiceMode"] = "disabled"
+        safe["Gateway.NoFetch"] = True
+        safe["DNS.Resolvers"] = {".": _NOWHERE, "eth.": _NOWHERE}
+        repo.configure({**safe, **(settings or {})})
         return repo
+
+    def configure(self, settings: Mapping[str, object]) -> None:
+        """Change its config, by dotted name; for the next start of a daemon."""
+        config = json.loads((self.path / "config").read_text())
+        for key, value in settings.items():
+            _set(config, key, value)
+        (self.path / "config").write_text(json.dumps(config))
 
     def run(self, *arguments: str, data: bytes | None = None) -> str:
         """What a command says.
@@ -103,29 +115,46 @@ class KuboRepo:
         """The roots of the recursive pins."""
         return {Cid.parse(line) for line in self.lines("pin", "ls", "--type=recursive", "--quiet")}
 
+    def start(self, *options: str, bearer: str | None = None) -> KuboDaemon:
+        """Run its daemon until `stop`, or as a context manager until the end of the block.
+
+        Args:
+            options: of `ipfs daemon`.
+            bearer: the token of its `API.Authorizations`, where it has one.
+        """
+        command = [self.command, "daemon", *options]
+        return KuboDaemon(command, self.path, self._environment(), bearer=bearer)
+
     @contextlib.contextmanager
     def daemon(self) -> Iterator[int]:
         """Run the daemon; the port of its gateway."""
-        process = subprocess.Popen(
-            [self.command, "daemon"],
-            env=self._environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert process.stdout is not None
-        said = b""
-        try:
-            while b"Daemon is ready" not in said:
-                line = process.stdout.readline()
-                assert line, f"the daemon ended: {said.decode()}"
-                said += line
-            port = urlsplit((self.path / "gateway").read_text().strip()).port
-            assert port is not None
-            yield port
-        finally:
-            process.terminate()
-            process.wait(_COMMAND_S)
-            process.stdout.close()
+        with self.start() as daemon:
+            yield daemon.gateway_port
+
+    def block_path(self, cid: Cid) -> Path:
+        """Where it keeps a block, whether it has it or not (flatfs, next-to-last/2)."""
+        multihash = b"\x12\x20" + cid.digest
+        key = base64.b32encode(multihash).decode().rstrip("=")
+        return self.path / "blocks" / key[-3:-1] / f"{key}.data"
+
+    def has(self, cid: Cid) -> bool:
+        """Whether the block is on its disk."""
+        return self.block_path(cid).exists()
+
+    def damage(self, cid: Cid) -> None:
+        """Flip a bit of a block on its disk."""
+        block = self.block_path(cid).read_bytes()
+        self.overwrite(cid, bytes([block[0] ^ 1]) + block[1:])
+
+    def overwrite(self, cid: Cid, data: bytes) -> None:
+        """Have other bytes in the place of a block on its disk."""
+        path = self.block_path(cid)
+        path.chmod(0o644)
+        path.write_bytes(data)
+
+    def lose(self, cid: Cid) -> None:
+        """Take a block from its disk, behind the back of a daemon that runs."""
+        self.block_path(cid).unlink()
 
     def _run(self, arguments: Iterable[str], data: bytes | None) -> bytes:
         return subprocess.run(

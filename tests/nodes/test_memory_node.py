@@ -21,6 +21,8 @@ __all__ = ["dag"]
 class MemoryWorld:
     """A node in memory is its own network."""
 
+    remedy = "--gateway"
+
     def __init__(self) -> None:
         self.node = MemoryNode(network={})
 

@@ -9,6 +9,7 @@ import pytest
 from ipwhl_mirror.ipld.car import car_header, car_section
 from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.ipld.dagpb import parse_node
+from ipwhl_mirror.nodes.base import PinHints, Transfer
 from tests.simulators.dags import BIG, Dag, small_release
 from tests.simulators.vectors import file_vectors
 
@@ -20,12 +21,19 @@ if TYPE_CHECKING:
 
 UNKNOWN = Cid.of(b"nobody has this", RAW)
 FILES = [case for case in file_vectors() if case.size <= 1 << 20]
+HASTY = Transfer(stall_timeout_s=1.0)
+"""For tests in which something cannot be had; a slow machine does not matter to the others."""
 
 
 class World(Protocol):
-    """A node under test and what surrounds it."""
+    """A node under test and what surrounds it.
+
+    Attributes:
+        remedy: what the node advises, among other words, where it has no network.
+    """
 
     node: Node
+    remedy: str
 
     def offer(self, blocks: Mapping[bytes, bytes]) -> None:
         """Let the node's network have these blocks, by digest."""
@@ -71,6 +79,12 @@ async def read(node: Node, cid: Cid, start: int = 0, end: int | None = None) -> 
     pieces = [piece async for piece in node.read_file(cid, start=start, end=end)]
     assert all(0 < len(piece) <= 1 << 20 for piece in pieces)
     return b"".join(pieces)
+
+
+def hints(dag: Dag, *paths: str, base: Cid | None = None) -> PinHints:
+    """What a caller of `pin` knows of a release: these files of it, or all, and their sizes."""
+    files = [dag.files[path] for path in paths or dag.files]
+    return PinHints(files=tuple((cid, len(data)) for cid, data in files), base=base)
 
 
 def write_car(path: Path, dag: Dag, *, without: Cid | None = None) -> None:

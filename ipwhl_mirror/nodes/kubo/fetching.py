@@ -1,39 +1,30 @@
-"""What a Kubo has to fetch, brought under staging pins: side by side, with progress, and with an end.
+"""What a Kubo has to fetch: with progress, and with an end.
 
 `pin/add` fetches 32 blocks at a time and waits for ever for one that nobody has; with `progress=true` it even
 goes on reporting after it failed. So every pin is watched: where its numbers stand still for too long, while
-nothing else came either, it is cancelled, and a second, offline pin says which block is missing.
-
-Wheels are brought in batches of some megabytes, `Transfer.concurrency` at once. A batch that fails is tried
-again wheel by wheel, so that what cannot be had is told by wheel and the rest is here.
+nothing else came either, it is cancelled, and an offline look says which block is missing.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.ipld.errors import HashMismatch
-from ipwhl_mirror.nodes.base import PinProgress
-from ipwhl_mirror.nodes.errors import BlockNotFound, NodeRefused, NodeUnreachable, NoSource, PinFailed
+from ipwhl_mirror.nodes.errors import BlockNotFound, NodeRefused, NodeUnreachable, NoSource
 from ipwhl_mirror.nodes.kubo.answers import Peers, PinAdded, missing_block, read
 from ipwhl_mirror.nodes.kubo.rpc import RpcFailed
-from ipwhl_mirror.nodes.kubo.staging import import_blocks, is_pinned, staging_tree
+from ipwhl_mirror.nodes.kubo.staging import import_blocks, is_pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from ipwhl_mirror.ipld.directories import Tree
-    from ipwhl_mirror.nodes.base import Transfer
     from ipwhl_mirror.nodes.kubo.rpc import Rpc
     from ipwhl_mirror.nodes.kubo.staging import Staging
 
-_BATCH_BYTES = 16 << 20
-_BATCH_FILES = 64
 _PATIENCE = 4
 """How many stall times a pin may stand still while others go on."""
 _GRACE_S = 5.0
@@ -51,6 +42,9 @@ class Step:
 
     blocks: int
     bytes: int
+
+
+NOTHING = Step(0, 0)
 
 
 class Pulse:
@@ -180,142 +174,6 @@ class Fetching:
             f"no provider of block {cid} answered within {self._stall_s:g} s",
             hint=f"`ipfs routing findprovs {cid}` looks for one; run again to go on",
         )
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Some wheels under one staging root, and how far it is."""
-
-    files: Sequence[tuple[Cid, int]]
-    tree: Tree
-    step: Step = Step(0, 0)
-    is_done: bool = False
-
-    @property
-    def claimed(self) -> int:
-        return sum(size for _, size in self.files)
-
-
-class Lanes:
-    """Wheels on their way, several batches at once.
-
-    Args:
-        files: file DAGs that may be missing, with their claimed sizes in bytes.
-        roots: where the staging roots are added before they are pinned.
-    """
-
-    def __init__(
-        self,
-        rpc: Rpc,
-        fetching: Fetching,
-        transfer: Transfer,
-        roots: set[Cid],
-        on_progress: Callable[[PinProgress], None],
-    ) -> None:
-        self._rpc = rpc
-        self._fetching = fetching
-        self._transfer = transfer
-        self._roots = roots
-        self._on_progress = on_progress
-        self._batches: list[_Batch] = []
-        self._failed: dict[Cid, str] = {}
-        self._no_source: NoSource | None = None
-
-    async def bring(self, files: Sequence[tuple[Cid, int]]) -> None:
-        """Fetch all of them and keep them under staging pins.
-
-        Raises:
-            PinFailed: some cannot be had; the error lists them, the others are here.
-            NoSource: the node has nobody to ask.
-            NodeRefused: more came than the budget allows.
-        """
-        if any(cid == EMPTY for cid, _ in files):
-            await import_blocks(self._rpc, [(EMPTY, b"")])
-        queue = deque(await self._stage(_grouped(files)))
-        running: set[asyncio.Task[list[_Batch]]] = set()
-        try:
-            while queue or running:
-                while queue and len(running) < self._transfer.concurrency:
-                    running.add(asyncio.create_task(self._run(queue.popleft())))
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    queue.extend(task.result())
-                running -= done
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-        if self._failed:
-            if self._no_source is not None and len(self._failed) == len(files):
-                raise self._no_source
-            raise PinFailed(
-                f"{len(self._failed)} of {len(files)} wheels could not be had",
-                failed=list(self._failed.items()),
-                hint="run again to go on; what came stays",
-            )
-
-    @property
-    def progress(self) -> PinProgress:
-        """Everything so far."""
-        return PinProgress(
-            blocks=sum(max(0, batch.step.blocks - 1) for batch in self._batches),
-            bytes=sum(map(_bytes_of, self._batches)),
-            items=sum(len(batch.files) for batch in self._batches if batch.is_done),
-            stalled_s=self._fetching.pulse.still_s,
-        )
-
-    async def _stage(self, groups: Sequence[Sequence[tuple[Cid, int]]]) -> list[_Batch]:
-        batches = [_Batch(group, staging_tree(cid for cid, _ in group)) for group in groups]
-        await import_blocks(self._rpc, (block for batch in batches for block in batch.tree.blocks))
-        self._roots.update(batch.tree.cid for batch in batches)
-        return batches
-
-    async def _run(self, batch: _Batch) -> list[_Batch]:
-        """Bring one batch; where it fails, the same wheels one by one."""
-        self._batches.append(batch)
-
-        def on_step(step: Step) -> None:
-            batch.step = step
-            self._tell()
-
-        try:
-            await self._fetching.stage(batch.tree.cid, on_step)
-        except (BlockNotFound, NoSource) as error:
-            if len(batch.files) > 1:
-                self._batches.remove(batch)
-                return await self._stage([[file] for file in batch.files])
-            self._failed[batch.files[0][0]] = str(error)
-            self._no_source = error if isinstance(error, NoSource) else self._no_source
-            return []
-        batch.is_done = True
-        self._tell()
-        return []
-
-    def _tell(self) -> None:
-        progress = self.progress
-        budget = self._transfer.byte_budget
-        if budget is not None and progress.bytes > budget:
-            raise NodeRefused(f"the budget of {budget} bytes is used up: {progress.bytes} came")
-        self._on_progress(progress)
-
-
-def _bytes_of(batch: _Batch) -> int:
-    if batch.step.bytes:
-        return max(0, batch.step.bytes - len(batch.tree.blocks[-1][1]))
-    return batch.claimed if batch.is_done else 0
-
-
-def _grouped(files: Sequence[tuple[Cid, int]]) -> list[list[tuple[Cid, int]]]:
-    groups: list[list[tuple[Cid, int]]] = []
-    room = files_left = 0
-    for cid, size in files:
-        if not groups or size > room or not files_left:
-            groups.append([])
-            room, files_left = _BATCH_BYTES, _BATCH_FILES
-        groups[-1].append((cid, size))
-        room -= size
-        files_left -= 1
-    return groups
 
 
 async def pin_successor(rpc: Rpc, base: Cid, cid: Cid, stall_s: float) -> bool:

@@ -13,7 +13,6 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.display import safe_text
-from ipwhl_mirror.ipld.files import parse_file_node
 from ipwhl_mirror.nodes.base import (
     NO_HINTS,
     AddedFile,
@@ -30,51 +29,44 @@ from ipwhl_mirror.nodes.errors import (
     BlockNotFound,
     NodeRefused,
     NodeTooOld,
-    NodeUnreachable,
     PinFailed,
 )
-from ipwhl_mirror.nodes.kubo import collecting
+from ipwhl_mirror.nodes.kubo import collecting, files
 from ipwhl_mirror.nodes.kubo.answers import (
-    Added,
     Identity,
     Peers,
     RepoSize,
     Version,
-    missing_block,
     read,
-    read_cid,
 )
 from ipwhl_mirror.nodes.kubo.blocks import fetched_blocks, local_blocks
 from ipwhl_mirror.nodes.kubo.diagnosis import examine
 from ipwhl_mirror.nodes.kubo.disk import disk_of
-from ipwhl_mirror.nodes.kubo.fetching import SLOWEST_READ, Fetching, Lanes, Step, first_missing, pin_successor
+from ipwhl_mirror.nodes.kubo.fetching import SLOWEST_READ, Fetching, Step, pin_successor
+from ipwhl_mirror.nodes.kubo.lanes import Lanes
 from ipwhl_mirror.nodes.kubo.own_gateway import own_gateway
 from ipwhl_mirror.nodes.kubo.repairing import Mending
-from ipwhl_mirror.nodes.kubo.rpc import Rpc, RpcFailed
+from ipwhl_mirror.nodes.kubo.rpc import Rpc
 from ipwhl_mirror.nodes.kubo.staging import (
     Staging,
     import_blocks,
-    import_car,
     is_pinned,
     list_pins,
     pinned_roots,
     refuse_direct_pin,
     remove_pins,
-    staging_tree,
 )
-from ipwhl_mirror.nodes.kubo.walking import SIDE_BY_SIDE, exported_dag, local_block, walked_dag
+from ipwhl_mirror.nodes.kubo.walking import SIDE_BY_SIDE, exported_dag, walked_dag
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
     from pathlib import Path
-    from typing import BinaryIO
 
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import Finding, NodeGateway, Pin, PinHints
     from ipwhl_mirror.nodes.kubo.address import Credentials, RpcAddress
 
 OLDEST = (0, 38)
-_PIECE = 1 << 20
 _DEFAULT = Transfer()
 
 
@@ -159,68 +151,20 @@ class KuboNode:
         await import_blocks(await self._ready(), batch)
 
     async def add_file(self, path: Path, *, cid_version: int) -> AddedFile:
-        with await asyncio.to_thread(path.open, "rb") as file:
-            answer = await (await self._ready()).send(
-                "add",
-                _pieces(file),
-                cid_version=cid_version,
-                raw_leaves=cid_version == 1,
-                chunker="size-262144",
-                hash="sha2-256",
-                max_file_links=174,
-                trickle=False,
-                inline=False,
-                nocopy=False,
-                fscache=False,
-                wrap_with_directory=False,
-                pin=False,
-                progress=False,
-                fast_provide_root=False,
-            )
-            size = file.tell()
-        added = read("add", answer, Added)
-        cid = read_cid("add", added.Hash)
-        if cid is None or not added.Size.isdecimal():
-            raise NodeRefused(f"kubo add: it made {added.Hash} of {added.Size} bytes")
-        return AddedFile(cid=cid, size=size, tsize=int(added.Size))
+        return await files.add_file(await self._ready(), path, cid_version)
 
     async def import_car(self, path: Path, roots: Iterable[Cid]) -> None:
-        rpc = await self._ready()
-        with await asyncio.to_thread(path.open, "rb") as file:
-            await import_car(rpc, _pieces(file))
-        size = (await asyncio.to_thread(path.stat)).st_size
-        tree = staging_tree(roots)
-        await import_blocks(rpc, tree.blocks)
-        if missing := await first_missing(rpc, tree.cid, rpc.stall_s + size / SLOWEST_READ):
-            raise BlockNotFound(missing, f"block {missing} is not in the CAR")
+        await files.import_dags(await self._ready(), path, roots)
 
     async def file_size(self, cid: Cid) -> int:
-        return parse_file_node(cid, await local_block(await self._ready(), cid)).size
+        return await files.file_size(await self._ready(), cid)
 
     async def read_file(
         self, cid: Cid, *, start: int = 0, end: int | None = None
     ) -> AsyncGenerator[bytes, None]:
-        rpc = await self._ready()
-        size = await self.file_size(cid)
-        left = (size if end is None else min(size, end)) - start
-        if left <= 0:
-            return
-        try:
-            pieces = rpc.content("cat", str(cid), offset=start, length=left, offline=True, progress=False)
-            async with aclosing(pieces):
-                async for piece in pieces:
-                    left -= len(piece)
-                    for at in range(0, len(piece), _PIECE):
-                        yield piece[at : at + _PIECE]
-        except RpcFailed as error:
-            if (missing := missing_block(error.reason)) is None:
-                raise
-            raise BlockNotFound(missing) from error
-        if left:
-            # Kubo ends the stream where a block is missing, and also where it is stopped
-            if missing := await first_missing(rpc, cid, rpc.stall_s + size / SLOWEST_READ):
-                raise BlockNotFound(missing)
-            raise NodeUnreachable(f"kubo cat: it ended {left} bytes too early")
+        async with aclosing(files.file_pieces(await self._ready(), cid, start, end)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def local_path(self, cid: Cid) -> Path | None:
         return None
@@ -244,13 +188,13 @@ class KuboNode:
         fetching = self._fetching(transfer)
         report = on_progress or _ignore
         # without hints a budget can be kept only under a staging pin: small DAGs are done before they report
-        files = hints.files or (((cid, 0),) if transfer.byte_budget is not None else ())
+        wanted = hints.files or (((cid, 0),) if transfer.byte_budget is not None else ())
         async with fetching.staging.kept() as roots:
             lanes = Lanes(rpc, fetching, transfer, roots, report)
-            await lanes.bring(files)
+            await lanes.bring(wanted)
             brought = lanes.progress
             if hints.base is not None:
-                changed = sum(size for _, size in files)
+                changed = sum(size for _, size in wanted)
                 patience = self._rpc.stall_s + changed / SLOWEST_READ
                 if await pin_successor(rpc, hints.base, cid, patience):
                     report(brought)
@@ -261,7 +205,7 @@ class KuboNode:
                     PinProgress(
                         blocks=max(brought.blocks, step.blocks),
                         # told of every file that may be missing: what the pin reads besides was here
-                        bytes=brought.bytes if files or hints is not NO_HINTS else step.bytes,
+                        bytes=brought.bytes if wanted or hints is not NO_HINTS else step.bytes,
                         items=brought.items,
                         stalled_s=fetching.pulse.still_s,
                     )
@@ -366,11 +310,6 @@ class KuboNode:
 
         async with GatewaySource(GatewayPool(self._gateways, transfer)) as gateways:
             yield Mending(self._rpc, self._fetching(transfer), gateways, self._gate)
-
-
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(file.read, _PIECE):
-        yield piece
 
 
 def _ignore(progress: PinProgress) -> None:

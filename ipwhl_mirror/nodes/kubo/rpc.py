@@ -16,8 +16,6 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -26,19 +24,19 @@ import msgspec
 
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.nodes.errors import NodeRefused, NodeUnreachable
+from ipwhl_mirror.nodes.kubo.requests import clock_ahead, form_file, query, watched
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Sequence
 
     from ipwhl_mirror.nodes.kubo.address import Credentials, RpcAddress
+    from ipwhl_mirror.nodes.kubo.requests import Option
 
 ANSWER_LIMIT = 16 << 20
 """How long a whole answer or a line may be, in bytes, unless a call says otherwise."""
 
 _ERROR_LIMIT = 64 << 10
 _SHOWN = 300
-
-Option = str | int | bool
 
 
 class RpcFailed(NodeRefused):
@@ -202,13 +200,13 @@ class Rpc:
             async with asyncio.timeout(stall_s) as deadline:
                 response = await client.session.post(
                     client.api_endpoint(path),
-                    params=[("arg", argument) for argument in arguments] + _query(options),
+                    params=[("arg", argument) for argument in arguments] + query(options),
                     headers=self._credentials.header if self._credentials else {},
-                    data=None if pieces is None else _file(_watched(pieces, deadline, stall_s, failed)),
+                    data=None if pieces is None else form_file(watched(pieces, deadline, stall_s, failed)),
                     timeout=aiohttp.ClientTimeout(total=None),
                     allow_redirects=False,
                 )
-        self.skew_s = _skew(response.headers.get("Date"))
+        self.skew_s = clock_ahead(response.headers.get("Date"))
         try:
             await self._check(path, response, stall_s)
             yield response
@@ -275,37 +273,3 @@ class Rpc:
             at = self.address
             self._opened = aioipfs.AsyncIPFS(host=at.host, port=at.port, scheme=at.scheme)
         return self._opened
-
-
-def _skew(date: str | None) -> float | None:
-    try:
-        return (parsedate_to_datetime(date or "") - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
-        return None
-
-
-def _query(options: dict[str, Option]) -> list[tuple[str, str]]:
-    return [
-        (name.replace("_", "-"), str(value).lower() if isinstance(value, bool) else str(value))
-        for name, value in options.items()
-    ]
-
-
-async def _watched(
-    pieces: AsyncIterable[bytes], deadline: asyncio.Timeout, stall_s: float, failed: list[Exception]
-) -> AsyncIterator[bytes]:
-    loop = asyncio.get_running_loop()
-    try:
-        async for piece in pieces:
-            deadline.reschedule(loop.time() + stall_s)
-            yield piece
-    except Exception as error:
-        failed.append(error)  # aiohttp gives the caller an error of its own instead
-        raise
-
-
-def _file(pieces: AsyncIterable[bytes]) -> aiohttp.MultipartWriter:
-    form = aiohttp.MultipartWriter("form-data")
-    part = form.append(pieces, {"Content-Type": "application/octet-stream"})
-    part.set_content_disposition("form-data", name="file", filename="file")
-    return form
