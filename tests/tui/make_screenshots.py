@@ -10,18 +10,10 @@ import asyncio
 import os
 from pathlib import Path
 
-from tests.tui.scripted import HALFWAY, ScriptedBackend, app_on, empty_backend, filled_backend
+from tests.tui.scripted import app_on, empty_backend, filled_backend, half_done, two_pinned
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
 SIZE = (120, 36)
-
-
-def half_done() -> ScriptedBackend:
-    """A backend whose jobs stop in the middle."""
-    backend = filled_backend()
-    backend.script = [HALFWAY]
-    backend.hold()
-    return backend
 
 
 SHOTS = {
@@ -30,6 +22,9 @@ SHOTS = {
     "contents": (filled_backend, ("enter", "down", "down", "space")),
     "plan": (filled_backend, ("enter", "a", "p")),
     "unpin": (filled_backend, ("u",)),
+    "platforms": (filled_backend, ("3", "down", "right")),
+    "pins": (two_pinned, ("4", "down")),
+    "diff": (two_pinned, ("d",)),
     "jobs": (half_done, ("V", "5", "end")),
     "help": (filled_backend, ("enter", "question_mark")),
 }

@@ -17,6 +17,7 @@ from ipwhl_mirror.domain.diffs import diff_releases, new_bytes
 from ipwhl_mirror.domain.plans import PinnedPart, plan_pin, plan_unpin
 from ipwhl_mirror.domain.releases import Release, platform_rows
 from ipwhl_mirror.domain.selections import Selection
+from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.nodes.base import GcPreview, NodeStatus
 from ipwhl_mirror.services.events import Phase
 from ipwhl_mirror.tui.app import MirrorApp
@@ -42,8 +43,6 @@ from tests.simulators.releases import generated_release, read_release
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from ipwhl_mirror.ipld.cid import Cid
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FREE = 212_000_000_000
@@ -345,6 +344,33 @@ def filled_backend() -> ScriptedBackend:
         ]
     )
     backend.keep(small, Selection.parse(platforms=["linux-x86_64"]))
+    return backend
+
+
+def half_done() -> ScriptedBackend:
+    """A backend whose jobs stop in the middle."""
+    backend = filled_backend()
+    backend.script = [HALFWAY]
+    backend.hold()
+    return backend
+
+
+def two_pinned() -> ScriptedBackend:
+    """A platform of two releases is pinned, another program has a pin, and something is not pinned."""
+    backend = filled_backend()
+    backend.keep(backend.tracked[1][1], Selection.parse(platforms=["linux-x86_64"]))
+    backend.foreign = (PinEntry(cid=Cid.of(b"photos", RAW), owner=PinOwner.OTHER, name="photos"),)
+    backend.garbage = GcPreview(blocks=231, bytes=58_700_000, whole_store=True)
+    return backend
+
+
+def node_down() -> ScriptedBackend:
+    """Nothing answers."""
+    backend = filled_backend()
+    backend.unreachable = Broken(
+        "no node answers at http://127.0.0.1:5001: connection refused",
+        hint="is the daemon running? `ipfs daemon` starts it",
+    )
     return backend
 
 

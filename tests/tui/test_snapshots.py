@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.tui.scripted import HALFWAY, ScriptedBackend, app_on, empty_backend, filled_backend
+from tests.tui.scripted import (
+    ScriptedBackend,
+    app_on,
+    empty_backend,
+    filled_backend,
+    half_done,
+    node_down,
+    two_pinned,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from textual.app import App
 
-SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)], ids=["80x24", "120x36", "200x50"])
 Compare = "Callable[..., bool]"
-
-
-def half_done() -> ScriptedBackend:
-    """A backend whose jobs stop in the middle."""
-    backend = filled_backend()
-    backend.script = [HALFWAY]
-    backend.hold()
-    return backend
 
 
 @SIZES
@@ -37,6 +37,15 @@ def half_done() -> ScriptedBackend:
         pytest.param(filled_backend, ("t",), id="track"),
         pytest.param(half_done, ("V", "down", "V", "5", "end"), id="jobs"),
         pytest.param(filled_backend, ("enter", "question_mark"), id="help"),
+        pytest.param(filled_backend, ("3", "down", "right"), id="platforms"),
+        pytest.param(two_pinned, ("4", "down"), id="pins"),
+        pytest.param(two_pinned, ("4", "P"), id="keep"),
+        pytest.param(two_pinned, ("4", "P", "enter"), id="prune"),
+        pytest.param(two_pinned, ("4", "c"), id="gc"),
+        pytest.param(two_pinned, ("d",), id="diff"),
+        pytest.param(filled_backend, ("enter", "a", "x"), id="export"),
+        pytest.param(filled_backend, ("P",), id="publish"),
+        pytest.param(node_down, (), id="down"),
     ],
 )
 def test_screen(
