@@ -15,6 +15,8 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, NewType
 
+import msgspec
+
 from ipwhl_mirror.domain.wheels import WheelTags, normalize_name
 from ipwhl_mirror.ipld.index_tree import build_index_tree
 
@@ -29,8 +31,7 @@ ProjectName = NewType("ProjectName", str)
 """A project's name as published: the name of its link."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wheel:
+class Wheel(msgspec.Struct, frozen=True, gc=False):
     """A wheel of a release.
 
     Attributes:

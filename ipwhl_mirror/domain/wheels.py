@@ -17,6 +17,7 @@ from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.version import VERSION_PATTERN
 
 from ipwhl_mirror.domain.display import safe_text
@@ -64,8 +65,7 @@ class WheelTags:
         return product(self.pythons, self.abis, self.platforms)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WheelName:
+class WheelName(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A wheel's file name, read.
 
     Attributes:

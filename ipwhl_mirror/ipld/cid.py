@@ -8,9 +8,9 @@ Spec: https://github.com/multiformats/cid and https://specs.ipfs.tech (CIDv0, CI
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 
+import msgspec
 from libipld import decode_multibase, encode_multibase
 
 from ipwhl_mirror.ipld.errors import HashMismatch, InvalidCid
@@ -25,8 +25,8 @@ _CODECS = {DAG_PB: b"\x01\x70" + _SHA2_256, RAW: b"\x01\x55" + _SHA2_256}
 _MAX_TEXT = 128
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Cid:
+# A large index makes 80,000 of them: a Struct is made ten times as fast as a frozen dataclass.
+class Cid(msgspec.Struct, frozen=True, order=True, gc=False):
     """A content identifier.
 
     Attributes:

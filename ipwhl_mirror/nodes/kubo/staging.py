@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 STAGING = "ipwhl-mirror/staging/"
 _PIECE = 1 << 20
-_LINKS = 2048
+_FEWEST = 2048
+_MOST = 40_000
+"""Links of a node: 44 bytes each, and a block is of at most 2 MiB."""
 _LIST_LIMIT = 1 << 30
 _LIST_PATIENCE = 10
 """How many stall times the daemon may take to make a list of all pins."""
@@ -35,9 +37,13 @@ _BATCH = 500
 
 
 def staging_tree(cids: Iterable[Cid]) -> Tree:
-    """A small tree that links to each of these: nodes of unnamed links, quicker to make than a directory."""
+    """A small tree that links to each of these: nodes of unnamed links, quicker to make than a directory.
+
+    Many are in two parts of one size, which are exported side by side.
+    """
     links = [Link(cid, "", 0) for cid in dict.fromkeys(cids)]
-    parts = [_node(links[at : at + _LINKS]) for at in range(0, len(links), _LINKS)] or [_node([])]
+    size = min(max(_FEWEST, -(-len(links) // 2)), _MOST)
+    parts = [_node(links[at : at + size]) for at in range(0, len(links), size)] or [_node([])]
     if len(parts) == 1:
         return Tree(parts[0][0], 0, tuple(parts))
     return Tree((top := _node([Link(cid, "", 0) for cid, _ in parts]))[0], 0, (*parts, top))
