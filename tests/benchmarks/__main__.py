@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.measuring import Figure, Size
-from tests.benchmarks.running import BENCHMARKS, measure
+from tests.benchmarks.measuring import CannotMeasure, Figure, Size
+from tests.benchmarks.running import BENCHMARKS
 
 _HEAD = ("figure", "work", "ours", "the other way", "other/ours", "goal")
 
@@ -38,11 +38,16 @@ def main() -> None:
     unknown = [name for name in given.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark is called {unknown[0]}; there are {', '.join(BENCHMARKS)}")
-    figures = []
+    figures: list[Figure] = []
     for name in given.names or BENCHMARKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(dir=given.dir, prefix="ipwhl-mirror-") as directory:
-            figures += measure(name, Size(directory=Path(directory), rounds=given.rounds))
+            try:
+                for figure in BENCHMARKS[name](Size(directory=Path(directory), rounds=given.rounds)):
+                    figures.append(figure)
+                    print("  " + " | ".join(figure.cells()), file=sys.stderr, flush=True)
+            except CannotMeasure as reason:
+                print(f"{name}: skipped, {reason}", file=sys.stderr, flush=True)
     if given.json:
         lines = [_line(figure) for figure in figures]
         print(json.dumps({"schema": "ipwhl-mirror/benchmarks/1", "figures": lines}, indent=2))

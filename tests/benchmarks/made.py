@@ -13,7 +13,7 @@ from ipwhl_mirror.ipld.dagpb import Link
 from ipwhl_mirror.ipld.directories import build_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 WHEELS_EACH = 5
@@ -41,13 +41,25 @@ class MadeIndex:
                 file.write(car_section(Cid(0, DAG_PB, digest), block))
 
 
-def make_index(projects: int, generation: int = 0) -> MadeIndex:
+def claimed(name: str, size: int) -> Link:
+    """A wheel that nobody has."""
+    return Link(Cid(0, DAG_PB, sha256(name.encode()).digest()), name, size)
+
+
+def make_index(
+    projects: int, generation: int = 0, *, wheel: Callable[[str, int], Link] = claimed
+) -> MadeIndex:
     """A release of five wheels a project: four platforms and `any`; in the next generation one project of
-    twenty has newer ones."""
+    twenty has newer ones.
+
+    Args:
+        wheel: makes a wheel of this name and about this many bytes, and links to it.
+    """
     blocks: dict[bytes, bytes] = {}
     links = []
     for number in range(projects):
-        tree = build_directory(_wheels(number, _version(number, generation)), cid_version=0)
+        names = _wheels(number, _version(number, generation))
+        tree = build_directory((wheel(name, size) for name, size in names), cid_version=0)
         blocks.update((cid.digest, block) for cid, block in tree.blocks)
         links.append(tree.link(f"project-{number:05}"))
     root = build_directory(links, cid_version=0)
@@ -60,13 +72,11 @@ def _version(number: int, generation: int) -> str:
     return f"{number % 7}.{newer}"
 
 
-def _wheels(number: int, version: str) -> Iterator[Link]:
+def _wheels(number: int, version: str) -> Iterator[tuple[str, int]]:
     python = f"cp3{9 + number % 6}"
     tags = [f"{python}-{python}-{platform}" for platform in _PLATFORMS]
     for at, tag in enumerate([*tags, "py3-none-any"]):
-        name = f"project_{number:05}-{version}-{tag}.whl"
-        cid = Cid(0, DAG_PB, sha256(name.encode()).digest())
-        yield Link(cid, name, 10_000 * (at + 1) + number)
+        yield f"project_{number:05}-{version}-{tag}.whl", 10_000 * (at + 1) + number
 
 
 def write_wheels(directory: Path, files: int, file_bytes: int) -> list[Path]:

@@ -24,11 +24,23 @@ class WrongResult(Exception):
     """What was measured did not do what it should: its time means nothing."""
 
 
+class CannotMeasure(Exception):
+    """A program or file that a benchmark needs is not on this machine."""
+
+
 class Unit(Enum):
     """What a figure counts."""
 
     SECONDS = "seconds"
     BYTES = "bytes"
+    REQUESTS = "requests"
+
+
+class Wheels(Enum):
+    """Which wheels the figures about large mirrors are of."""
+
+    REAL = "real ones of the package index, 2.5 GB"
+    MADE = "generated ones, as many and as large as `files` and `file_bytes` say"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +111,8 @@ class Figure:
     def _text(self, value: float) -> str:
         if self.unit is Unit.BYTES:
             return humanize.naturalsize(value, binary=True, format="%.0f")
+        if self.unit is Unit.REQUESTS:
+            return f"{value:.0f}"
         return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
 
 
@@ -111,6 +125,9 @@ class Size:
         releases: of `status`, each of `status_projects`.
         files: wheels of `file_bytes` each that are published, fetched and verified.
         big_bytes: of the one wheel of the memory figures.
+        pins: of other programs, on the node whose status is asked for.
+        round_trip_s: of the slow link between two nodes, in seconds.
+        wheels: which ones a large mirror has.
         rounds: how often each is run.
         directory: for what is written; on the disk that is to be measured.
     """
@@ -122,6 +139,9 @@ class Size:
     files: int = 40
     file_bytes: int = 5_000_000
     big_bytes: int = 1 << 30
+    pins: int = 100_000
+    round_trip_s: float = 0.02
+    wheels: Wheels = Wheels.REAL
     rounds: int = 5
 
 

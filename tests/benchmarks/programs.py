@@ -35,11 +35,11 @@ with open(sys.argv[1], "w") as file:
 _KIB = 1 if sys.platform == "darwin" else 1024
 
 
-def command(data_dir: Path, *arguments: str, gateway: str | None = None) -> list[str]:
-    """Our command line on a data directory, with the embedded node."""
+def command(data_dir: Path, *arguments: str, gateway: str | None = None, node: str = "embedded") -> list[str]:
+    """Our command line on a data directory, with the embedded node or another."""
     source = [] if gateway is None else ["--gateway", gateway]
     return [
-        sys.executable, "-m", "ipwhl_mirror", "--data-dir", str(data_dir), "--node", "embedded", *source,
+        sys.executable, "-m", "ipwhl_mirror", "--data-dir", str(data_dir), "--node", node, *source,
         "--yes", *arguments,
     ]  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import index, memory, startup, wheels
+from tests.benchmarks import index, kubo_index, kubo_pins, kubo_wheels, memory, startup, wheels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +20,13 @@ BENCHMARKS: dict[str, Callable[[Size], Iterator[Figure]]] = {
     "verify": wheels.verify,
     "memory": memory.memory,
     "start": startup.start,
+    "kubo-index": kubo_index.index,
+    "kubo-far": kubo_index.far,
+    "kubo-memory": kubo_index.memory,
+    "kubo-subset": kubo_pins.subset,
+    "kubo-status": kubo_pins.status,
+    "kubo-verify": kubo_wheels.verify,
+    "kubo-successor": kubo_wheels.successor,
 }
 
 
@@ -28,5 +35,6 @@ def measure(name: str, size: Size) -> list[Figure]:
 
     Raises:
         WrongResult: what was measured did not do its work.
+        CannotMeasure: what it needs is not on this machine.
     """
     return list(BENCHMARKS[name](size))

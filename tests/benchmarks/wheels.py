@@ -144,7 +144,7 @@ async def _fetch(settings: Settings, root: Cid, files: int) -> float:
         await session.node.pin(root, "all")
         taken = time.perf_counter() - began
         kept = await session.node.whole(wheel.cid for wheel in loaded.release.wheels)
-    require(len(kept) == files, f"{len(kept)} wheels are kept")
+    require(kept is not None and len(kept) == files, f"of {files} wheels are kept: {kept}")
     shutil.rmtree(settings.data_dir)
     return taken
 
