@@ -56,9 +56,10 @@ class KuboPair:
         if self.lost:
             self.daemon.remove(*self.lost)
             self.lost.clear()
-        if not self.daemon.peers():
-            self.daemon.connect(self.peer)
-            self._exchange()
+        # a new connection: on the old one a late cancel of an earlier test takes back what the next one wants
+        self.daemon.disconnect(self.peer)
+        self.daemon.connect(self.peer)
+        self._exchange()
 
     def _exchange(self) -> None:
         """Let a block travel: each side may hear of the end of the old connection after the new one works,
