@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 4
 """How many stall times a pin may stand still while others go on."""
+_ATTEMPTS = 3
 _GRACE_S = 5.0
 """How long after its own time-out the daemon may take to say so."""
 
@@ -112,8 +113,23 @@ class Fetching:
         Raises:
             BlockNotFound, NoSource: a block of it cannot be had; what came stays, unpinned.
         """
+        for left in reversed(range(_ATTEMPTS)):
+            reached = await self._watched_pin(root, name, on_step)
+            if reached is None or await is_pinned(self._rpc, root):
+                return
+            patience = self._stall_s + reached.bytes / SLOWEST_READ
+            if (missing := await first_missing(self._rpc, root, patience)) is None:
+                await self._pin_what_is_here(root, name, patience)
+                return
+            if not left:
+                raise await self.not_found(missing)
+            # a daemon can lose a want; asked for by itself the block comes, if anybody has it
+            await self.block(missing)
+
+    async def _watched_pin(self, root: Cid, name: str, on_step: Callable[[Step], None]) -> Step | None:
+        """Pin it as long as it goes on; None when it is done, else how far it came."""
         own = Pulse()
-        last = Step(-1, 0)
+        last = NOTHING
         lines = self._rpc.lines(
             "pin/add", str(root), recursive=True, name=name, progress=True, fast_provide_root=False
         )
@@ -121,7 +137,7 @@ class Fetching:
             async for line in lines:
                 said = read("pin/add", line, PinAdded)
                 if said.Pins is not None:
-                    return
+                    return None
                 step = Step(said.Progress, said.Bytes)
                 if step != last:
                     last = step
@@ -132,18 +148,9 @@ class Fetching:
                     self.pulse.still_s > self._stall_s or own.still_s > _PATIENCE * self._stall_s
                 ):
                     break
-        await self._pin_what_is_here(root, name, self._stall_s + last.bytes / SLOWEST_READ)
+        return last
 
     async def _pin_what_is_here(self, root: Cid, name: str, stall_s: float) -> None:
-        """Pin what is all here by now, or say what is missing."""
-        if await is_pinned(self._rpc, root):
-            return
-        missing = await first_missing(self._rpc, root, stall_s)
-        if missing == EMPTY:
-            await import_blocks(self._rpc, [(EMPTY, b"")])
-            missing = await first_missing(self._rpc, root, stall_s)
-        if missing is not None:
-            raise await self.not_found(missing)
         try:
             await self._rpc.call(
                 "pin/add",
