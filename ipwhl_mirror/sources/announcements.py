@@ -43,7 +43,8 @@ SIGNATURE_LIMIT = 1 << 12
 """Bytes of an armored signature, at most."""
 _STATEMENT = "ipwhl-mirror/release/1"
 _FEED = "ipwhl-mirror/feed/1"
-_NAME = re.compile(r"[A-Za-z0-9._+-]{1,64}")
+LABEL = re.compile(r"[A-Za-z0-9._+-]{1,64}")
+"""Of releases, and of repositories."""
 _MOST_SUBSETS = 256
 
 
@@ -59,6 +60,8 @@ class Announcement:
         published_at, expires_at: as the publisher says, UTC.
         subsets: CID of the subset of a selection's CLI text, for people who take only that.
         signer: fingerprint of the accepted key that signed it; None: not signed, a hint only.
+        checkpoint: where the source's own history was then (git: the tagged commit).
+        follows: by that history it comes after what was accepted before; None where a source has none.
     """
 
     label: str
@@ -70,6 +73,8 @@ class Announcement:
     expires_at: datetime | None = None
     subsets: Mapping[str, Cid] = field(default_factory=dict)
     signer: str | None = None
+    checkpoint: str | None = None
+    follows: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,7 @@ def read_statement(text: str) -> Announcement:
     if said.schema != _STATEMENT:
         raise SourceMalformed(f"schema {safe_text(said.schema, 80)!r} is not {_STATEMENT!r}")
     for what, name in (("source", said.source), ("label", said.label)):
-        if not _NAME.fullmatch(name):
+        if not LABEL.fullmatch(name):
             raise SourceMalformed(f"{what} {safe_text(name, 80)!r} is not 1 to 64 of A-Z a-z 0-9 . _ + -")
     if not 1 <= said.sequence < 1 << 53:
         raise SourceMalformed(f"sequence {said.sequence} is not from 1 to 2^53 - 1")

@@ -96,7 +96,7 @@ def _accepted(line: str, number: int) -> AcceptedKey:
     if not key.startswith(_string(found[1].encode())):
         raise KeyUnusable(f"line {number}: the key is not of the type {found[1]} that it says")
     if found.start(1) == 0:
-        return AcceptedKey(f'{_PRINCIPAL} namespaces="{NAMESPACE}" {found[1]} {found[2]}')
+        return AcceptedKey(f"{_PRINCIPAL} {found[1]} {found[2]}")
     return AcceptedKey(line)
 
 

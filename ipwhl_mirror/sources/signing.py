@@ -27,8 +27,8 @@ _DEADLINE_S = 30.0
 _PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "SSH_ASKPASS", "DISPLAY", "SSH_SK_PROVIDER")
 
 
-async def check_signature(data: bytes, armored: str, keys: Sequence[AcceptedKey]) -> str:
-    """Make sure that one of the keys signed exactly these bytes as a release statement, and is valid now.
+async def check_signature(data: bytes, armored: str, keys: Sequence[AcceptedKey], namespace: str) -> str:
+    """Make sure that one of the keys signed exactly these bytes for this purpose, and is valid now.
 
     Returns:
         the fingerprint of the key.
@@ -39,8 +39,8 @@ async def check_signature(data: bytes, armored: str, keys: Sequence[AcceptedKey]
         KeyUnusable: there is no ssh-keygen.
     """
     claim = read_signature(armored)
-    if claim.namespace != NAMESPACE:
-        raise NotTrusted(f"it is signed for {claim.namespace!r}, not as a release ({NAMESPACE!r})")
+    if claim.namespace != namespace:
+        raise NotTrusted(f"it is signed for {claim.namespace!r}, not for {namespace!r}")
     if claim.fingerprint not in {key.fingerprint for key in keys}:
         raise NotTrusted(
             f"it is signed by {claim.fingerprint}, which is not accepted for this source",
@@ -54,7 +54,7 @@ async def check_signature(data: bytes, armored: str, keys: Sequence[AcceptedKey]
         code, found = await _run("-Y", "find-principals", *files, data=b"")
         principals = found.decode("utf-8", "replace").splitlines()
         for principal in principals if code == 0 else ():
-            verify = ("-Y", "verify", *files, "-I", principal, "-n", NAMESPACE)
+            verify = ("-Y", "verify", *files, "-I", principal, "-n", namespace)
             if (await _run(*verify, data=data))[0] == 0:
                 return claim.fingerprint
     if code != 0:

@@ -113,7 +113,9 @@ def _judge_sequence(trust: SourceTrust, said: Announcement, known: str | None) -
         return Judgement(Standing.OLDER, f"sequence {sequence} is before {trust.sequence}: a rollback")
     if known is not None:
         return _refused(f"label {said.label} was sequence {trust.sequence} or before, and is now {sequence}")
-    if trust.sequence and sequence - trust.sequence > MOST_AHEAD:
+    if said.follows is False:
+        return _refused("it does not come after what was accepted: the history was rewritten, or is another")
+    if said.follows is None and trust.sequence and sequence - trust.sequence > MOST_AHEAD:
         return _refused(
             f"sequence {sequence} is more than {MOST_AHEAD} after {trust.sequence}; it would lock out others"
         )
@@ -147,6 +149,7 @@ def accept(trust: SourceTrust, said: Announcement, now: datetime) -> SourceTrust
         repository=trust.repository or said.repository,
         sequence=max(trust.sequence, said.sequence or 0),
         cids={**trust.cids, said.label: str(said.cid.as_version(1))},
+        checkpoint=said.checkpoint or trust.checkpoint,
         latest=max(moments),
         accepted_at=now,
     )

@@ -66,7 +66,7 @@ async def test_what_we_sign_we_accept(key: Path, other: Path) -> None:
     """The fingerprint is that of ssh-keygen, and the public half among others is enough to check."""
     armored = await sign(DATA, key)
     keys = read_keys(public(other) + public(key))
-    assert await check_signature(DATA, armored, keys) == fingerprint(key)
+    assert await check_signature(DATA, armored, keys, NAMESPACE) == fingerprint(key)
     assert keys[1].fingerprint == fingerprint(key)
 
 
@@ -75,7 +75,7 @@ async def test_what_we_sign_we_accept(key: Path, other: Path) -> None:
 async def test_allowed_signers_lines_are_taken_as_they_are(key: Path, options: str) -> None:
     """With the principal and the options they have."""
     keys = read_keys(f"# ours\n\nalice@example.org {options}{public(key)}")
-    assert await check_signature(DATA, await sign(DATA, key), keys) == fingerprint(key)
+    assert await check_signature(DATA, await sign(DATA, key), keys, NAMESPACE) == fingerprint(key)
 
 
 @needs_ssh_keygen
@@ -91,7 +91,7 @@ async def test_a_key_that_may_not_sign_now_is_refused(key: Path, options: str, w
     """Expired, not valid yet, or for another purpose."""
     keys = read_keys(f"alice {options}{public(key)}")
     with pytest.raises(NotTrusted, match=words):
-        await check_signature(DATA, await sign(DATA, key), keys)
+        await check_signature(DATA, await sign(DATA, key), keys, NAMESPACE)
 
 
 @needs_ssh_keygen
@@ -99,15 +99,15 @@ async def test_what_was_not_signed_is_refused(key: Path, other: Path) -> None:
     """Other bytes, another key, another namespace, no key at all."""
     armored, keys = await sign(DATA, key), read_keys(public(key))
     with pytest.raises(NotTrusted, match="not of this statement"):
-        await check_signature(DATA + b" ", armored, keys)
+        await check_signature(DATA + b" ", armored, keys, NAMESPACE)
     with pytest.raises(NotTrusted, match="not accepted") as refused:
-        await check_signature(DATA, await sign(DATA, other), keys)
+        await check_signature(DATA, await sign(DATA, other), keys, NAMESPACE)
     assert refused.value.details == (f"accepted: {fingerprint(key)}",)
     for namespace in ("git", "file"):
         with pytest.raises(NotTrusted, match=namespace):
-            await check_signature(DATA, foreign_signature(key, namespace), keys)
+            await check_signature(DATA, foreign_signature(key, namespace), keys, NAMESPACE)
     with pytest.raises(NotTrusted, match="not accepted"):
-        await check_signature(DATA, armored, ())
+        await check_signature(DATA, armored, (), NAMESPACE)
 
 
 @needs_ssh_keygen
@@ -120,7 +120,7 @@ async def test_a_damaged_signature_is_refused(key: Path) -> None:
         changed = line[:10] + ("A" if line[10] != "A" else "B") + line[11:]
         text = "\n".join([*lines[:number], changed, *lines[number + 1 :]]) + "\n"
         with pytest.raises((NotTrusted, SourceMalformed)):
-            await check_signature(DATA, text, keys)
+            await check_signature(DATA, text, keys, NAMESPACE)
 
 
 @needs_ssh_keygen
