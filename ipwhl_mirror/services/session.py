@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import hashlib
+import math
 import platform
 import time
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class Session:
 
     Attributes:
         chosen: what to remember of the choice of the node; None where nothing is.
+        on_wait: where it is set, a use case waits for another run that holds the data directory as long as
+            it takes, and this is told what that run says it does, and None when the wait is over.
     """
 
     node: Node
@@ -55,6 +58,7 @@ class Session:
     chosen: str | None = None
     clock: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
+    on_wait: Callable[[str | None], None] | None = None
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -104,12 +108,13 @@ class Session:
         Raises:
             ReadOnlyRefused: the session is read-only.
             ConfigError, NodeError: see `check_node`.
-            LockHeld: another run holds it for longer than the settings allow.
+            LockHeld: another run holds it for longer than the settings allow, and nobody is told (`on_wait`).
         """
         if self.settings.read_only:
             raise ReadOnlyRefused(f"{verb} changes something, and this run is read-only")
-        async with data_dir_lock(self.settings.data_dir, verb, wait_s=self.settings.lock_wait_s):
-            if self.state.path is None:
+        wait_s = self.settings.lock_wait_s if self.on_wait is None else math.inf
+        async with data_dir_lock(self.settings.data_dir, verb, wait_s=wait_s, on_wait=self.on_wait):
+            if self.state.is_copy:
                 self.state.close()
                 self.state = State.create(self.settings.data_dir)
             run = self.state.begin_run(verb, self.clock())

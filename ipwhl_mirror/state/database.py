@@ -11,36 +11,15 @@ import contextlib
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ipwhl_mirror.ipld.cid import Cid
+from ipwhl_mirror.state import schema
 from ipwhl_mirror.state.errors import StateDamaged, StateReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE releases (
-    digest BLOB PRIMARY KEY, cid TEXT NOT NULL, label TEXT UNIQUE, tracked_at TEXT NOT NULL,
-    index_cid TEXT NOT NULL, projects INTEGER NOT NULL, wheels INTEGER NOT NULL, bytes INTEGER NOT NULL
-) STRICT;
-CREATE TABLE pins (
-    digest BLOB PRIMARY KEY, cid TEXT NOT NULL, release BLOB NOT NULL, selection TEXT,
-    name TEXT NOT NULL, created_at TEXT NOT NULL, adopted INTEGER NOT NULL
-) STRICT;
-CREATE TABLE verifications (
-    digest BLOB PRIMARY KEY, verified_at TEXT NOT NULL, trusted INTEGER NOT NULL
-) STRICT;
-CREATE TABLE platform_rows (
-    release BLOB PRIMARY KEY, pinned_key BLOB NOT NULL, rows BLOB NOT NULL
-) STRICT;
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY, verb TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, outcome TEXT
-) STRICT;
-CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +29,7 @@ class TrackedRelease:
     Attributes:
         cid: as first tracked.
         label: for people; None when none was given.
+        source: the name of the source that announced it; None where a person added it by hand.
         tracked_at: when.
         index_cid: its index tree, which is pinned as long as it is tracked.
         projects, wheels, bytes: its totals; bytes as its links claim.
@@ -62,6 +42,7 @@ class TrackedRelease:
     projects: int
     wheels: int
     bytes: int
+    source: str | None = None
 
     @property
     def name(self) -> str:
@@ -104,10 +85,12 @@ class Verification:
 class State:
     """An open database. Use `State.open`; close it."""
 
-    def __init__(self, connection: sqlite3.Connection, *, path: Path | None) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, path: Path | None, is_copy: bool = False) -> None:
         self._db = connection
         self.path = path
         """The file; None for the empty one that stands in where there is no file."""
+        self.is_copy = is_copy
+        """It stands in memory, for the file or for none: a change needs `create`."""
 
     @classmethod
     def open(cls, directory: Path) -> State:
@@ -119,11 +102,22 @@ class State:
         path = directory / "state.sqlite"
         with _damage(path):
             try:
-                return cls(_connect(path, "rw"), path=path)
+                return cls._for_reading(_connect(path, "rw"), path)
             except sqlite3.OperationalError:
                 if path.exists():  # without write permission, or on a full disk
-                    return cls(_connect(path, "ro"), path=path)
-        return cls(_prepared(sqlite3.connect(":memory:", isolation_level=None)), path=None)
+                    return cls._for_reading(_connect(path, "ro"), path)
+        empty = sqlite3.connect(":memory:", isolation_level=None)
+        schema.bring_up_to_date(empty)
+        return cls(empty, path=None, is_copy=True)
+
+    @classmethod
+    def _for_reading(cls, db: sqlite3.Connection, path: Path) -> State:
+        with _closed_on_error(db):
+            if schema.version_of(db) == schema.VERSION:
+                return cls(db, path=path)
+            copy = schema.copy_in_memory(db)
+        db.close()
+        return cls(copy, path=path, is_copy=True)
 
     @classmethod
     def create(cls, directory: Path) -> State:
@@ -134,14 +128,26 @@ class State:
         """
         path = directory / "state.sqlite"
         with _damage(path):
-            return cls(_connect(path, "rwc"), path=path)
+            db = _connect(path, "rwc")
+            with _closed_on_error(db):
+                schema.bring_up_to_date(db)
+            return cls(db, path=path)
+
+    def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a query, for the modules of this package."""
+        return self._db.execute(query, values).fetchall()
 
     def close(self) -> None:
         """Release the file. Safe to call twice."""
         self._db.close()
 
     @contextlib.contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, which is undone on an error.
+
+        Raises:
+            StateReadOnly: nothing can be written.
+        """
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -162,34 +168,37 @@ class State:
     def releases(self) -> tuple[TrackedRelease, ...]:
         """All tracked releases, the newest first."""
         rows = self._db.execute(
-            "SELECT cid, label, tracked_at, index_cid, projects, wheels, bytes "
+            "SELECT cid, label, source, tracked_at, index_cid, projects, wheels, bytes "
             "FROM releases ORDER BY rowid DESC"
         )
         return tuple(
             TrackedRelease(
-                cid=Cid.parse(cid), label=label, tracked_at=datetime.fromisoformat(at),
-                index_cid=Cid.parse(index), projects=projects, wheels=wheels, bytes=size,
+                cid=Cid.parse(cid), label=label, source=source or None,
+                tracked_at=datetime.fromisoformat(at), index_cid=Cid.parse(index),
+                projects=projects, wheels=wheels, bytes=size,
             )
-            for cid, label, at, index, projects, wheels, size in rows
+            for cid, label, source, at, index, projects, wheels, size in rows
         )  # fmt: skip
 
     def add_release(self, release: TrackedRelease) -> None:
         """Remember a release; one already known keeps its place and CID and takes a new label, if given.
 
         Raises:
-            sqlite3.IntegrityError: another release has the label (callers look first).
+            sqlite3.IntegrityError: another release of the source has the label (callers look first).
         """
-        with self._change() as db:
+        with self.change() as db:
             db.execute(
-                "INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE "
-                "SET label = coalesce(excluded.label, label)",
-                (release.cid.digest, str(release.cid), release.label, release.tracked_at.isoformat(),
-                 str(release.index_cid), release.projects, release.wheels, release.bytes),
+                "INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE "
+                "SET label = coalesce(excluded.label, label), "
+                "source = CASE WHEN source = '' THEN excluded.source ELSE source END",
+                (release.cid.digest, str(release.cid), release.label, release.source or "",
+                 release.tracked_at.isoformat(), str(release.index_cid), release.projects, release.wheels,
+                 release.bytes),
             )  # fmt: skip
 
     def remove_release(self, cid: Cid) -> None:
         """Forget a release."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute("DELETE FROM releases WHERE digest = ?", (cid.digest,))
             db.execute("DELETE FROM platform_rows WHERE release = ?", (cid.digest,))
 
@@ -209,7 +218,7 @@ class State:
     def add_pin(self, pin: KnownPin) -> None:
         """Remember that this pin is ours. Written before the node is asked, so that a kill between the two
         leaves a claim on a pin that is not there, never a pin that nobody claims."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute(
                 "INSERT INTO pins VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
                 (pin.cid.digest, str(pin.cid), pin.release, pin.selection, pin.name,
@@ -218,7 +227,7 @@ class State:
 
     def replace_pin(self, pin: KnownPin) -> None:
         """Change the name of a known pin and whose it is; its verification stays."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute(
                 "UPDATE pins SET name = ?, adopted = ? WHERE digest = ?",
                 (pin.name, int(pin.adopted), pin.cid.digest),
@@ -226,7 +235,7 @@ class State:
 
     def remove_pin(self, cid: Cid) -> None:
         """Forget a pin and its verification."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute("DELETE FROM pins WHERE digest = ?", (cid.digest,))
             db.execute("DELETE FROM verifications WHERE digest = ?", (cid.digest,))
 
@@ -241,12 +250,12 @@ class State:
 
     def record_verified(self, cid: Cid, at: datetime) -> None:
         """Every block under this pinned root was read and hashed at this time."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute("INSERT OR REPLACE INTO verifications VALUES (?, ?, 1)", (cid.digest, at.isoformat()))
 
     def forget_verified(self, cid: Cid) -> None:
         """Damage was found under this root, or its pin lapsed."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute("DELETE FROM verifications WHERE digest = ?", (cid.digest,))
 
     # platform rows, kept so that `status` of many releases reads no index
@@ -259,9 +268,16 @@ class State:
         ).fetchone()
         return None if row is None else bytes(row[0])
 
+    def last_platform_rows(self, release: Cid) -> bytes | None:
+        """The rows that were stored last, for whatever set of pins."""
+        row = self._db.execute(
+            "SELECT rows FROM platform_rows WHERE release = ?", (release.digest,)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
     def store_platform_rows(self, release: Cid, pinned_key: bytes, rows: bytes) -> None:
         """Keep rows; where nothing can be written, do not."""
-        with contextlib.suppress(StateReadOnly), self._change() as db:
+        with contextlib.suppress(StateReadOnly), self.change() as db:
             db.execute(
                 "INSERT OR REPLACE INTO platform_rows VALUES (?, ?, ?)", (release.digest, pinned_key, rows)
             )
@@ -270,7 +286,7 @@ class State:
 
     def begin_run(self, verb: str, at: datetime) -> int:
         """Note that a change begins; a run found open was killed: what was verified is trusted no more."""
-        with self._change() as db:
+        with self.change() as db:
             killed = db.execute(
                 "UPDATE runs SET outcome = 'killed', ended_at = ? WHERE ended_at IS NULL", (at.isoformat(),)
             ).rowcount
@@ -290,7 +306,7 @@ class State:
 
     def end_run(self, run: int, outcome: str, at: datetime) -> None:
         """Note how it ended."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute(
                 "UPDATE runs SET ended_at = ?, outcome = ? WHERE id = ?", (at.isoformat(), outcome, run)
             )
@@ -304,7 +320,7 @@ class State:
 
     def remember(self, key: str, value: str) -> None:
         """Remember a choice."""
-        with self._change() as db:
+        with self.change() as db:
             db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
 
@@ -321,21 +337,16 @@ def _damage(path: Path) -> Iterator[None]:
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return _prepared(sqlite3.connect(uri, uri=True, timeout=10.0, isolation_level=None))
-
-
-def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
-    try:
+    db = sqlite3.connect(uri, uri=True, timeout=10.0, isolation_level=None)
+    with _closed_on_error(db):
         db.execute("PRAGMA synchronous = FULL")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        elif version > SCHEMA_VERSION:
-            raise StateDamaged(
-                f"the database is of version {version}, this program reads up to {SCHEMA_VERSION}",
-                hint="update ipwhl-mirror, or use another --data-dir",
-            )
+    return db
+
+
+@contextlib.contextmanager
+def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
     except BaseException:
         db.close()
         raise
-    return db

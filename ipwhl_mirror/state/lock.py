@@ -15,20 +15,25 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.state.errors import LockHeld, StateReadOnly
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 _POLL_S = 0.1
+_SLOW_POLL_S = 0.5
+_SLOW_AFTER_S = 10.0
 
 
 @contextlib.asynccontextmanager
-async def data_dir_lock(directory: Path, verb: str, *, wait_s: float) -> AsyncIterator[None]:
+async def data_dir_lock(
+    directory: Path, verb: str, *, wait_s: float, on_wait: Callable[[str | None], None] | None = None
+) -> AsyncIterator[None]:
     """Hold the lock of a data directory.
 
     Args:
         directory: the data directory; made when absent.
         verb: what the holder does, for the message others get.
-        wait_s: seconds to wait for another holder.
+        wait_s: seconds to wait for another holder; infinity for as long as it takes.
+        on_wait: told, once there is a wait, what the other holder says it does, and None when it is over.
 
     Raises:
         LockHeld: another run still holds it after `wait_s`.
@@ -44,7 +49,7 @@ async def data_dir_lock(directory: Path, verb: str, *, wait_s: float) -> AsyncIt
             hint="choose another directory with --data-dir",
         ) from error
     try:
-        await _acquire(handle, path, wait_s)
+        await _acquire(handle, path, wait_s, on_wait)
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{verb}, process {os.getpid()}\n".encode(), 0)
         try:
@@ -55,18 +60,34 @@ async def data_dir_lock(directory: Path, verb: str, *, wait_s: float) -> AsyncIt
         os.close(handle)
 
 
-async def _acquire(handle: int, path: Path, wait_s: float) -> None:
+async def _acquire(
+    handle: int, path: Path, wait_s: float, on_wait: Callable[[str | None], None] | None
+) -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait_s
+    began = loop.time()
+    deadline = began + wait_s
+    told: str | None = None
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if loop.time() >= deadline:
-                holder = os.pread(handle, 200, 0).decode("ascii", "replace").strip() or "unknown"
+            holder = _holder(handle)
+            now = loop.time()
+            if now >= deadline:
                 raise LockHeld(
                     f"another run holds {path} ({holder})", hint="wait for it, or give --timeout SECONDS"
                 ) from None
-            await asyncio.sleep(min(_POLL_S, max(0.0, deadline - loop.time())))
+            if on_wait is not None and holder != told:
+                told = holder
+                on_wait(holder)
+            poll = _POLL_S if now - began < _SLOW_AFTER_S else _SLOW_POLL_S
+            await asyncio.sleep(min(poll, deadline - now))
         else:
+            if on_wait is not None and told is not None:
+                on_wait(None)
             return
+
+
+def _holder(handle: int) -> str:
+    """What the file says of whoever holds it; it says so a moment after it is held."""
+    return os.pread(handle, 200, 0).decode("ascii", "replace").strip() or "unknown"

@@ -132,7 +132,7 @@ async def test_fields_of_two_statements_do_not_mix(trust: SourceTrust, key: Path
         {"expires_at": NOW},
         {"subsets": {"-p linux-x86_64": two.cid}},
     ):
-        text = statement_text(replace(release(1), **changes))  # type: ignore[arg-type]
+        text = statement_text(replace(release(1), **changes))
         path.write_bytes(feed_bytes([SignedStatement(text, one.signature)]))
         (said,) = (await FeedSource(f"file://{path}").ask(trust)).announcements
         assert said.signer is None, changes

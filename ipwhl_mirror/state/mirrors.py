@@ -1,0 +1,132 @@
+"""What every mirror keeps, which release it is at, and how its last run went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.ipld.cid import Cid
+
+if TYPE_CHECKING:
+    from ipwhl_mirror.state.database import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirrored:
+    """A release that a mirror keeps.
+
+    Attributes:
+        cid: what its address leads to: the release's root, or the subset of the selection.
+        release: digest of the release's root block.
+        label: of the release; None where it has none.
+        selection: the mirror's then, as CLI text.
+        switched_at: since when it is, or was, the current one.
+    """
+
+    mirror: str
+    cid: Cid
+    release: bytes
+    label: str | None
+    selection: str
+    switched_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """The last run of a mirror.
+
+    Attributes:
+        ended_at: None while it runs, or where it was killed.
+        succeeded_at: when the last good one ended, this or an earlier one; None before any.
+        outcome: in words; `running` while it does.
+    """
+
+    mirror: str
+    started_at: datetime
+    ended_at: datetime | None
+    succeeded_at: datetime | None
+    outcome: str
+
+
+class MirrorTable:
+    """The mirrors in a database."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def kept(self, mirror: str) -> tuple[Mirrored, ...]:
+        """What a mirror keeps, the current one first."""
+        rows = self._state.read(
+            "SELECT mirror, cid, digest, label, selection, switched_at FROM mirrored WHERE mirror = ? "
+            "ORDER BY switched_at DESC, rowid DESC",
+            mirror,
+        )
+        return tuple(
+            Mirrored(
+                mirror=name,
+                cid=Cid.parse(cid),
+                release=digest,
+                label=label,
+                selection=selection,
+                switched_at=datetime.fromisoformat(at),
+            )
+            for name, cid, digest, label, selection, at in rows
+        )
+
+    def current(self) -> dict[str, Cid]:
+        """Where the address of each mirror leads."""
+        names = [name for (name,) in self._state.read("SELECT DISTINCT mirror FROM mirrored ORDER BY mirror")]
+        return {name: self.kept(name)[0].cid for name in names}
+
+    def switch(self, to: Mirrored) -> None:
+        """Let a mirror's address lead to a release that is whole; in one transaction, so that whoever asks
+        sees the one or the other."""
+        with self._state.change() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO mirrored (mirror, digest, cid, label, selection, switched_at) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (to.mirror, to.release, str(to.cid), to.label, to.selection, to.switched_at.isoformat()),
+            )
+
+    def retire(self, mirror: str, release: bytes) -> None:
+        """Forget that a mirror keeps a release; the caller has unpinned what only it needed."""
+        with self._state.change() as db:
+            db.execute("DELETE FROM mirrored WHERE mirror = ? AND digest = ?", (mirror, release))
+
+    def last_sync(self, mirror: str) -> Sync | None:
+        """How its last run went; None before any."""
+        rows = self._state.read(
+            "SELECT started_at, ended_at, succeeded_at, outcome FROM syncs WHERE mirror = ?", mirror
+        )
+        for started, ended, succeeded, outcome in rows:
+            return Sync(
+                mirror=mirror,
+                started_at=datetime.fromisoformat(started),
+                ended_at=_moment(ended),
+                succeeded_at=_moment(succeeded),
+                outcome=outcome,
+            )
+        return None
+
+    def begin_sync(self, mirror: str, at: datetime) -> None:
+        """Note that a run begins."""
+        with self._state.change() as db:
+            db.execute(
+                "INSERT INTO syncs VALUES (?, ?, NULL, NULL, 'running') ON CONFLICT (mirror) DO UPDATE "
+                "SET started_at = excluded.started_at, ended_at = NULL, outcome = 'running'",
+                (mirror, at.isoformat()),
+            )
+
+    def end_sync(self, mirror: str, at: datetime, outcome: str, *, good: bool) -> None:
+        """Note how it ended."""
+        with self._state.change() as db:
+            db.execute(
+                "UPDATE syncs SET ended_at = ?1, outcome = ?2, succeeded_at = iif(?3, ?1, succeeded_at) "
+                "WHERE mirror = ?4",
+                (at.isoformat(), outcome, good, mirror),
+            )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
