@@ -2,6 +2,8 @@
 
 IpldError
 |- InvalidCid          a text or bytes that are no CID this program accepts (also a ValueError)
+|- InvalidName         a text that is no IPNS key and no DNS name, or a path that is none (also a ValueError)
+|- InvalidRecord       an IPNS record that is not to be believed
 |- MissingBlock        a block that is needed and was not given
 |- HashMismatch        a block that is not what its CID says
 |- MalformedCar        a CAR that cannot be read
@@ -24,6 +26,22 @@ class IpldError(Exception):
 
 class InvalidCid(IpldError, ValueError):
     """A text or bytes that are no sha2-256 dag-pb or raw CID."""
+
+
+class InvalidName(IpldError, ValueError):
+    """A text that is no IPNS key and no DNS name, or a path to neither such a name nor a CID."""
+
+
+class InvalidRecord(IpldError):
+    """An IPNS record that cannot be read, is not signed by the name's key, or has expired.
+
+    Attributes:
+        reason: which of it, in words that are safe to show.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"IPNS record: {reason}")
 
 
 class MissingBlock(IpldError):

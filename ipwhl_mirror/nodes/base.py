@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from ipwhl_mirror.ipld.cid import Cid
@@ -145,6 +146,22 @@ class NodeGateway:
     fetches: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedName:
+    """Where an IPNS or DNS name led at one moment.
+
+    Attributes:
+        cid: of what it names.
+        sequence: of the name's own IPNS record, checked; None for a DNS name, and where the node does not
+            tell it.
+        valid_until: the end of that record, UTC; None likewise.
+    """
+
+    cid: Cid
+    sequence: int | None = None
+    valid_until: datetime | None = None
+
+
 class Health(Enum):
     """How serious a finding is."""
 
@@ -186,6 +203,10 @@ class PinHints:
 
 
 NO_HINTS = PinHints()
+RESOLVE_S = 30.0
+"""How long resolving a name may take, in seconds."""
+NAMES_DEEP = 8
+"""How many names may lead from one to the next before there is a CID."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +384,20 @@ class Node(Protocol):
 
     async def gateway(self) -> NodeGateway | None:
         """The node's own gateway, or None."""
+
+    async def resolve_name(self, name: str) -> ResolvedName:
+        """Where an IPNS key or a domain with a DNSLink leads now, asked afresh, other names on the way too.
+
+        It ends within RESOLVE_S. Who runs the domain, or answers for it, says what a DNS name means.
+
+        Args:
+            name: `k51...`, `12D3Koo...` or `example.org`, without the `/ipns/` before it.
+
+        Raises:
+            NameUnresolved: it is no name, leads nowhere, into a directory, or nobody knows in time; an IPNS
+                record that is not signed by the name's key, or has expired, counts for nothing.
+            NodeUnreachable, NoSource: there is nobody to ask.
+        """
 
     async def examine(self) -> Sequence[Finding]:
         """What is so with this node, and what of it is wrong. Changes nothing.

@@ -9,6 +9,7 @@ NodeError
 |- BlockNotFound     a block that is not here, or that no source has
 |- BlockCorrupt      a block that is here and is not what its CID says
 |- NoSource          no gateway answered, or all were banned
+|- NameUnresolved    an IPNS or DNS name that leads to no CID, or whose record is not to be believed
 `- PinFailed         a pin could not be completed; what was fetched stays
 """
 
@@ -72,6 +73,10 @@ class BlockCorrupt(NodeError):
 
 class NoSource(NodeError):
     """No gateway could give what is missing."""
+
+
+class NameUnresolved(NodeError):
+    """A name leads to no CID, or its record is not to be believed."""
 
 
 class PinFailed(NodeError):

@@ -11,9 +11,13 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.sources.errors import KeyUnusable, SourceMalformed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMESPACE = "ipwhl-release"
 """Of signatures of release statements (PROTOCOL.sshsig, 2): one made for anything else is not accepted."""
@@ -59,6 +63,19 @@ class SignatureClaim:
 def fingerprint_of(key: bytes) -> str:
     """The fingerprint of a public key in SSH's wire format."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def read_key_file(path: Path) -> tuple[AcceptedKey, ...]:
+    """The keys of a file.
+
+    Raises:
+        KeyUnusable: it cannot be read, or see `read_keys`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise KeyUnusable(f"{safe_text(str(path))}: {error.strerror}") from error
+    return read_keys(text)
 
 
 def read_keys(text: str) -> tuple[AcceptedKey, ...]:

@@ -7,6 +7,7 @@ fresh node, and a network in which only what the test offers can be had (`world.
 from __future__ import annotations
 
 from tests.nodes.contract_content import ContentContract
+from tests.nodes.contract_names import NameContract
 from tests.nodes.contract_pins import PinContract
 from tests.nodes.contract_upkeep import UpkeepContract
 from tests.nodes.world import World, dag
@@ -14,5 +15,5 @@ from tests.nodes.world import World, dag
 __all__ = ["NodeContract", "UpkeepContract", "World", "dag"]
 
 
-class NodeContract(ContentContract, PinContract, UpkeepContract):
+class NodeContract(ContentContract, PinContract, UpkeepContract, NameContract):
     """The promises; collected in the modules that subclass it."""

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.nodes.embedded.layout import Layout
 from ipwhl_mirror.nodes.embedded.node import EmbeddedNode
 from tests.nodes.embedded_disk import damage_block, lose_block
 from tests.simulators.gateway import SimulatedGateway
+from tests.simulators.ipns import new_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.embedded.layout import Step
+    from tests.simulators.ipns import SigningKey
 
 _MEMORY_DISK = Path("/dev/shm")
 
@@ -35,6 +37,8 @@ class EmbeddedWorld:
         self.client = httpx.AsyncClient(verify=False, trust_env=False)
         self._opened: list[EmbeddedNode] = []
         self._seen = 0
+        self._keys: dict[str, SigningKey] = {}
+        self._published = 0
         self.node = self.open()
 
     def open(self, *, on_step: Callable[[Step], None] = lambda step: None) -> EmbeddedNode:
@@ -69,6 +73,17 @@ class EmbeddedWorld:
     def cut_off(self) -> None:
         self.node = EmbeddedNode(self.directory)
         self._opened.append(self.node)
+
+    async def publish(self, path: str, name: str | None = None) -> str:
+        key = self._keys[name] if name else new_key()
+        name = str(key.name)
+        self._keys[name] = key
+        self._published += 1
+        self.gateway.records[name] = key.record(path, sequence=self._published)
+        return name
+
+    async def link(self, domain: str, path: str) -> None:
+        self.gateway.links[domain] = Cid.parse(path.removeprefix("/ipfs/"))
 
     async def damage(self, cid: Cid) -> None:
         damage_block(self.directory, cid)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
 from ipwhl_mirror.nodes.kubo.address import RpcAddress
 from ipwhl_mirror.nodes.kubo.node import KuboNode
 from tests.nodes.kubo_daemon import KuboRepo, ipfs_command
+from tests.simulators.dns import SimulatedDns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -40,12 +42,14 @@ class KuboPair:
 
     Attributes:
         repo: of the daemon under test.
+        domains: the DNSLinks that it finds.
         lost: blocks taken from its disk, of which the daemon may still believe that it has them.
     """
 
     repo: KuboRepo
     daemon: KuboDaemon
     peer: KuboDaemon
+    domains: SimulatedDns
     lost: list[Cid] = field(default_factory=list)
 
     def reset(self) -> None:
@@ -122,6 +126,17 @@ class KuboWorld:
         self.pair.daemon.disconnect(self.pair.peer)
         self.node = self.open()
 
+    async def publish(self, path: str, name: str | None = None) -> str:
+        daemon = self.pair.daemon
+        if name is None:
+            made = daemon.call("key/gen", secrets.token_hex(8), type="ed25519", ipns_base="base36")
+            name = str(json.loads(made)["Id"])
+        daemon.call("name/publish", path, key=name, allow_offline=True, resolve=False)
+        return name
+
+    async def link(self, domain: str, path: str) -> None:
+        self.pair.domains.links[domain] = path
+
     async def damage(self, cid: Cid) -> None:
         self.pair.repo.damage(cid)
 
@@ -144,14 +159,21 @@ class KuboWorld:
 @contextlib.contextmanager
 def running_pair(directory: Path, settings: Mapping[str, object] | None = None) -> Iterator[KuboPair]:
     """Two daemons, empty and connected; these settings are those of the one under test."""
-    repos = [
-        KuboRepo.make(ipfs_command(), directory / "node", settings),
-        KuboRepo.make(ipfs_command(), directory / "peer"),
-    ]
-    with repos[0].start() as daemon, repos[1].start() as peer:
-        pair = KuboPair(repos[0], daemon, peer)
-        pair.reset()
-        yield pair
+    with SimulatedDns() as domains:
+        names = {
+            "DNS.Resolvers": {".": domains.url, "eth.": domains.url},
+            # without a DHT this is what keeps an IPNS record
+            "Ipns.UsePubsub": True,
+            "Pubsub.Enabled": True,
+        }
+        repos = [
+            KuboRepo.make(ipfs_command(), directory / "node", {**names, **(settings or {})}),
+            KuboRepo.make(ipfs_command(), directory / "peer"),
+        ]
+        with repos[0].start() as daemon, repos[1].start() as peer:
+            pair = KuboPair(repos[0], daemon, peer, domains)
+            pair.reset()
+            yield pair
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 
 from ipwhl_mirror.nodes.errors import NodeUnreachable
 from tests.nodes.contract import NodeContract, dag
+from tests.simulators.ipns import new_key
 from tests.simulators.memory_node import MemoryNode
 
 if TYPE_CHECKING:
@@ -44,6 +45,16 @@ class MemoryWorld:
 
     def cut_off(self) -> None:
         self.node.network = None
+
+    async def publish(self, path: str, name: str | None = None) -> str:
+        name = name or str(new_key().name)
+        _, sequence = self.node.names.get(name, ("", -1))
+        assert sequence is not None
+        self.node.names[name] = (path, sequence + 1)
+        return name
+
+    async def link(self, domain: str, path: str) -> None:
+        self.node.names[domain] = (path, None)
 
     async def damage(self, cid: Cid) -> None:
         self.node.damage_block(cid)

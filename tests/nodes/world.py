@@ -53,6 +53,12 @@ class World(Protocol):
     def cut_off(self) -> None:
         """Let the node have no network at all."""
 
+    async def publish(self, path: str, name: str | None = None) -> str:
+        """Let an IPNS name lead to a path from now on: this one, of an earlier call, or a new one."""
+
+    async def link(self, domain: str, path: str) -> None:
+        """Let the DNSLink of a domain be this path."""
+
     async def damage(self, cid: Cid) -> None:
         """Flip a bit of a block that the node keeps."""
 

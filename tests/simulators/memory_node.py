@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING
 
 from ipwhl_mirror.ipld.car import CarParser
 from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
+from ipwhl_mirror.ipld.errors import InvalidName
 from ipwhl_mirror.ipld.files import FileBuilder, Wrapper, leaf_block
+from ipwhl_mirror.ipld.names import parse_name, parse_path
 from ipwhl_mirror.nodes.base import (
+    NAMES_DEEP,
     NO_HINTS,
     AddedFile,
     Fault,
@@ -32,12 +35,14 @@ from ipwhl_mirror.nodes.base import (
     PinHints,
     PinProgress,
     Reach,
+    ResolvedName,
     Transfer,
     WalkedBlock,
 )
 from ipwhl_mirror.nodes.errors import (
     BlockCorrupt,
     BlockNotFound,
+    NameUnresolved,
     NodeError,
     NoSource,
     PinFailed,
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from ipwhl_mirror.ipld.names import Name
 
 _PIECE = 1024 * 1024
 _DEFAULT = Transfer()
@@ -63,6 +69,7 @@ class MemoryNode(MemoryBlocks):
         free_bytes: room left; stored blocks take of it.
         kind: what `status` says it is.
         own_gateway: what `gateway` answers.
+        names: the path each name leads to, and the sequence of its record: None for a DNSLink.
         calls: how often each method was called.
         fetched: every CID that was asked of the network, in order.
         stalled: set while a call waits for a stalled network.
@@ -77,6 +84,7 @@ class MemoryNode(MemoryBlocks):
         self.network: dict[bytes, bytes] | None = None if network is None else dict(network)
         self.kind = kind
         self.own_gateway: NodeGateway | None = None
+        self.names: dict[str, tuple[str, int | None]] = {}
         self.calls: Counter[str] = Counter()
         self.fetched: list[Cid] = []
         self.stalled = asyncio.Event()
@@ -294,6 +302,22 @@ class MemoryNode(MemoryBlocks):
     async def gateway(self) -> NodeGateway | None:
         self._enter("gateway")
         return self.own_gateway
+
+    async def resolve_name(self, name: str) -> ResolvedName:
+        self._enter("resolve_name")
+        if self.network is None:
+            raise NoSource("no gateway is named", hint="name one with --gateway URL")
+        try:
+            target: Cid | Name = parse_name(name)
+            for _ in range(NAMES_DEEP):
+                if str(target) not in self.names:
+                    raise NameUnresolved(f"nobody published {target}")
+                target = parse_path(self.names[str(target)][0])
+                if isinstance(target, Cid):
+                    return ResolvedName(cid=target, sequence=self.names[str(parse_name(name))][1])
+        except InvalidName as error:
+            raise NameUnresolved(str(error)) from error
+        raise NameUnresolved(f"{name} leads over more than {NAMES_DEEP} names")
 
     async def examine(self) -> Sequence[Finding]:
         self._enter("examine")

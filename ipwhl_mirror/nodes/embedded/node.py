@@ -26,6 +26,7 @@ from ipwhl_mirror.nodes.base import (
     PinHints,
     PinProgress,
     Reach,
+    ResolvedName,
     Transfer,
     WalkedBlock,
 )
@@ -128,11 +129,11 @@ class EmbeddedNode:
         while wanted:
             seen.update(wanted)
             found = [pair async for pair in self.get_blocks(wanted, Reach.LOCAL)]
-            wanted = []
             for at, block in found:
                 yield at, block
-                wanted += (link.cid for link in links_of(at, block) if link.cid not in seen)
-            wanted = list(dict.fromkeys(wanted))
+            # thousands of blocks a level: decoding them takes a while
+            below = await self._threads.run(_linked, found)
+            wanted = [cid for cid in below if cid not in seen]
 
     async def put_blocks(self, blocks: Iterable[tuple[Cid, bytes]]) -> None:
         def put() -> None:
@@ -181,7 +182,7 @@ class EmbeddedNode:
         return file.path if file is not None and file.is_intact else None
 
     async def whole(self, cids: Iterable[Cid]) -> set[bytes]:
-        return await self._threads.run(self._store.whole, list(cids))
+        return await self._threads.run(lambda: self._store.whole(list(cids)))
 
     async def pin(
         self,
@@ -249,6 +250,14 @@ class EmbeddedNode:
     async def gateway(self) -> NodeGateway | None:
         return None
 
+    async def resolve_name(self, name: str) -> ResolvedName:
+        # neither the HTTP client nor the signatures are needed by what resolves no name
+        from ipwhl_mirror.nodes.embedded.gateways import GatewayPool
+        from ipwhl_mirror.nodes.embedded.naming import resolve
+
+        async with GatewayPool(self._gateways, _DEFAULT, client=self._client) as pool:
+            return await resolve(pool, name)
+
     async def examine(self) -> Sequence[Finding]:
         return [examine_gateways(self._gateways)]
 
@@ -315,3 +324,8 @@ class EmbeddedNode:
                 report()
             finally:
                 await end_tasks([reporting])
+
+
+def _linked(found: list[tuple[Cid, bytes]]) -> list[Cid]:
+    """Everything that some blocks link to, each once."""
+    return list(dict.fromkeys(link.cid for at, block in found for link in links_of(at, block)))

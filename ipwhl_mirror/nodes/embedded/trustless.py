@@ -70,6 +70,10 @@ class Answer:
         """
         return self._body
 
+    def header(self, name: str) -> str:
+        """A header of the answer, as the gateway wrote it; empty where there is none."""
+        return str(self._response.headers.get(name, ""))
+
     async def aclose(self) -> None:
         """Drop what was not read."""
         await self._body.aclose()
@@ -108,7 +112,7 @@ async def get_block(pool: GatewayPool, gateway: Gateway, cid: Cid) -> bytes:
     Raises:
         AttemptFailed: the gateway did not give it.
     """
-    async with _asked(pool, gateway, f"/ipfs/{cid}?format=raw", RAW_TYPE) as answer:
+    async with asked(pool, gateway, f"/ipfs/{cid}?format=raw", RAW_TYPE) as answer:
         if answer.media_type not in (RAW_TYPE, "application/octet-stream", ""):
             shown = safe_text(answer.media_type, 60)
             raise AttemptFailed(Verdict.UNWELL, f"answered with {shown} instead of a block")
@@ -137,14 +141,23 @@ async def open_car(pool: GatewayPool, gateway: Gateway, root: Cid, start: int) -
     # Gateways apply entity-bytes only beside an explicit dag-scope, and some cannot do it at all.
     part = f"&entity-bytes={start}:*" if start else ""
     target = f"/ipfs/{root}?format=car&dag-scope=entity{part}"
-    async with _asked(pool, gateway, target, f"{CAR_TYPE};version=1;order=dfs;dups=n") as answer:
+    async with asked(pool, gateway, target, f"{CAR_TYPE};version=1;order=dfs;dups=n") as answer:
         if answer.media_type != CAR_TYPE:
             raise AttemptFailed(Verdict.NO_CAR, "answered with something else than a CAR")
         yield answer
 
 
 @asynccontextmanager
-async def _asked(pool: GatewayPool, gateway: Gateway, target: str, accept: str) -> AsyncIterator[Answer]:
+async def asked(pool: GatewayPool, gateway: Gateway, target: str, accept: str) -> AsyncIterator[Answer]:
+    """A gateway's answer to one request.
+
+    Args:
+        target: path and query, below the gateway's address.
+        accept: the media type asked for.
+
+    Raises:
+        AttemptFailed: it is none of status 200.
+    """
     response = await _send(pool, gateway, target, accept)
     async with aclosing(Answer(pool, response)) as answer:
         if response.status_code != 200:

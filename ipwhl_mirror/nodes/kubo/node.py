@@ -31,7 +31,7 @@ from ipwhl_mirror.nodes.errors import (
     NodeTooOld,
     PinFailed,
 )
-from ipwhl_mirror.nodes.kubo import collecting, files
+from ipwhl_mirror.nodes.kubo import collecting, files, naming
 from ipwhl_mirror.nodes.kubo.answers import (
     Identity,
     Peers,
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipwhl_mirror.ipld.cid import Cid
-    from ipwhl_mirror.nodes.base import Finding, NodeGateway, Pin, PinHints
+    from ipwhl_mirror.nodes.base import Finding, NodeGateway, Pin, PinHints, ResolvedName
     from ipwhl_mirror.nodes.kubo.address import Credentials, RpcAddress
 
 OLDEST = (0, 38)
@@ -256,6 +256,9 @@ class KuboNode:
 
     async def gateway(self) -> NodeGateway | None:
         return await own_gateway(await self._ready(), self.address)
+
+    async def resolve_name(self, name: str) -> ResolvedName:
+        return await naming.resolve(await self._ready(), name)
 
     async def examine(self) -> Sequence[Finding]:
         return await examine(await self._ready(), self.address)
