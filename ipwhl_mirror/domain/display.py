@@ -25,7 +25,9 @@ def safe_text(text: str, limit: int | None = None) -> str:
     """
     if limit is not None:
         text = text[: limit + 1]
-    safe = text.encode("ascii", "backslashreplace").decode("ascii").translate(_CONTROLS)
+    safe = text
+    if not (text.isascii() and text.isprintable()):
+        safe = text.encode("ascii", "backslashreplace").decode("ascii").translate(_CONTROLS)
     if limit is None or len(safe) <= limit:
         return safe
     return safe[: max(limit - len(_CUT), 0)] + _CUT[:limit]

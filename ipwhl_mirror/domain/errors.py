@@ -4,6 +4,8 @@ DomainError
 |- InvalidWheelName      a file name that is no wheel's of its project (also a ValueError)
 |- InvalidSelection      an option of a selection that cannot be (also a ValueError)
 |  `- UnknownPlatform    a platform that no release could have, nor this one has
+|- InvalidMarker         an environment marker that cannot be evaluated
+|- InvalidLock           a lock file that cannot be used (also a ValueError)
 `- UnrecognisedTree      a tree that is no release, no subset and no index
 
 Broken blocks are `ipld.errors`. Messages hold no unescaped foreign text: it went through `display.safe_text`.
@@ -76,6 +78,27 @@ class UnknownPlatform(InvalidSelection):
         super().__init__(
             "-p", value, "no such platform", hint=f"the release has wheels for these platforms: {listed}"
         )
+
+
+class InvalidMarker(DomainError):
+    """An environment marker cannot be evaluated."""
+
+
+class InvalidLock(DomainError, ValueError):
+    """A lock file cannot be read, or needs nothing that a release has.
+
+    Attributes:
+        filename: of the lock, not safe to show.
+        package: of the lock, not safe to show; None where it is not one package's fault.
+        reason: what is wrong, in words that are safe to show.
+    """
+
+    def __init__(self, filename: str, package: str | None, reason: str, *, hint: str | None = None) -> None:
+        self.filename = filename
+        self.package = package
+        self.reason = reason
+        where = "" if package is None else f", package {safe_text(package, _SHOWN)}"
+        super().__init__(f"{safe_text(filename, _SHOWN)}{where}: {reason}", hint=hint)
 
 
 class UnrecognisedTree(DomainError):

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
+from operator import sub
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.plans import Amount
@@ -99,12 +100,11 @@ class Marks:
         platforms: Iterable[str] = marked - {ANY} or marked
         if marked == self.families:
             platforms = ()
-        return Selection.parse(
-            platforms=sorted(platforms),
-            pythons=self.pythons,
-            excludes=sorted(self.excluded),
-            no_any=self.drops_any and ANY in self.families,
+        options = Selection.parse(
+            platforms=sorted(platforms), pythons=self.pythons, no_any=self.drops_any and ANY in self.families
         )
+        # PEP 503 names are canonical patterns, and there can be thousands
+        return replace(options, excludes=tuple(sorted(self.excluded)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -161,17 +161,23 @@ class Marked:
 
 
 class Tally:
-    """A release counted by tags, once."""
+    """A release counted by tags, once, when something is marked first. What the excluded projects take away
+    is counted from the marks that were applied before, or from all or none of them, whichever is the least
+    to count."""
 
     def __init__(self, release: Release, *, here: Set[bytes]) -> None:
-        """Count.
+        """Nothing is counted yet.
 
         Args:
             here: digests of the wheels that need not be fetched.
         """
         self.release = release
         self._here = here
-        self._counts = _count(release.wheels, here)
+        self._last: tuple[frozenset[str], _Counts] = (frozenset(), {})
+
+    def prepare(self) -> None:
+        """Count now, not when something is marked first."""
+        _ = self._counts, self._projects_by_name
 
     def apply(self, marks: Marks) -> Marked:
         """Work out what is selected, and how much of it is here.
@@ -185,16 +191,17 @@ class Tally:
         verdicts = {
             tags.text: selection is not None and accepts_tags(selection, tags) for tags in release.tag_sets
         }
-        excluded = _count(self._excluded_wheels(marks), self._here)
+        excluded = {} if selection is None else self._excluded_by(marks.excluded)
         amount, shared = Amount(), Amount()
         by_platform = dict.fromkeys(release.families, 0)
         for tags in release.tag_sets:
             if verdicts[tags.text]:
-                counted, left_out = self._counts[tags.text], excluded.get(tags.text, _NONE)
-                amount += counted[0] - left_out[0]
-                shared += counted[1] - left_out[1]
+                counted, left_out = self._counts[tags.text], excluded.get(tags.text, _NOTHING)
+                wheels, size, wheels_here, size_here = map(sub, counted, left_out)
+                amount += Amount(wheels, size)
+                shared += Amount(wheels_here, size_here)
                 for family in tags.families:
-                    by_platform[family] += counted[0].wheels - left_out[0].wheels
+                    by_platform[family] += wheels
         return Marked(
             release=release,
             marks=marks,
@@ -205,8 +212,27 @@ class Tally:
             _verdicts=verdicts,
         )
 
-    def _excluded_wheels(self, marks: Marks) -> Iterator[Wheel]:
-        for name in marks.excluded:
+    def _excluded_by(self, names: frozenset[str]) -> _Counts:
+        """The wheels of these projects, counted."""
+        if not names:
+            return {}
+        nothing: tuple[frozenset[str], _Counts] = (frozenset(), {})
+        everything = (frozenset(self._projects_by_name), self._counts)
+        near, counts = min(self._last, nothing, everything, key=lambda known: len(known[0] ^ names))
+        made = {text: list(row) for text, row in counts.items()}
+        _count(made, self._wheels_of(names - near), self._here)
+        _count(made, self._wheels_of(near - names), self._here, sign=-1)
+        self._last = (names, made)
+        return made
+
+    @cached_property
+    def _counts(self) -> _Counts:
+        counts: _Counts = {}
+        _count(counts, self.release.wheels, self._here)
+        return counts
+
+    def _wheels_of(self, names: Iterable[str]) -> Iterator[Wheel]:
+        for name in names:
             for project in self._projects_by_name.get(name, ()):
                 yield from project.wheels
 
@@ -218,18 +244,21 @@ class Tally:
         return by_name
 
 
-_NONE = (Amount(), Amount())
+_Counts = dict[str, list[int]]
+"""Wheels, their bytes, wheels here and their bytes, by the text of their tags."""
+
+_NOTHING = (0, 0, 0, 0)
 
 
-def _count(wheels: Iterable[Wheel], here: Set[bytes]) -> dict[str, tuple[Amount, Amount]]:
-    """All wheels, and those here, by the text of their tags."""
-    sums: dict[str, list[int]] = {}
+def _count(counts: _Counts, wheels: Iterable[Wheel], here: Set[bytes], sign: int = 1) -> None:
+    """Add wheels to counts; take them away where the sign is -1."""
     for wheel in wheels:
-        row = sums.setdefault(wheel.tags.text, [0, 0, 0, 0])
-        size = wheel.tsize or 0
-        row[0] += 1
+        row = counts.get(wheel.tags.text)
+        if row is None:
+            row = counts[wheel.tags.text] = [0, 0, 0, 0]
+        size = sign * (wheel.tsize or 0)
+        row[0] += sign
         row[1] += size
         if wheel.cid.digest in here:
-            row[2] += 1
+            row[2] += sign
             row[3] += size
-    return {text: (Amount(row[0], row[1]), Amount(row[2], row[3])) for text, row in sums.items()}

@@ -187,6 +187,11 @@ def plan_pin(release: Release, selection: Selection, *, here: Set[bytes], pinned
     )
 
 
+def fetched_together(plans: Iterable[PinPlan]) -> Amount:
+    """What several plans fetch in all; a wheel that more than one of them needs counts once."""
+    return amount_of({wheel.cid.digest: wheel for plan in plans for wheel in plan.to_fetch}.values())
+
+
 @dataclass(frozen=True, slots=True)
 class PinnedPart:
     """A pin of a release or of a part of one.

@@ -30,6 +30,9 @@ SELECTION_RULES = 1
 """The version of these rules, told in every JSON document."""
 
 _WILDCARDS = frozenset("*?[")
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")
+"""What a shell takes as it is, and `shlex` leaves so."""
+
 _NO_ANY = "--no-any"
 _VALUE_OPTIONS = {
     "-p": "platforms",
@@ -146,7 +149,9 @@ class Selection:
         >>> Selection.parse(platforms=["linux-64"], projects=["Num*"]).cli_text()
         "-p linux-x86_64 --project 'num*'"
         """
-        return shlex.join(self.cli_args())
+        args = self.cli_args()
+        # names of projects, thousands of them, need no quotes
+        return " ".join(args) if all(args) and _PLAIN.fullmatch("".join(args)) else shlex.join(args)
 
 
 _EVERYTHING = Selection()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import chain, product
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,9 @@ from ipwhl_mirror.ipld.directories import Tree
 from ipwhl_mirror.ipld.subset_tree import build_subset_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence, Set
 
-    from ipwhl_mirror.domain.releases import Release, Wheel
+    from ipwhl_mirror.domain.releases import ProjectName, Release, Wheel
     from ipwhl_mirror.domain.wheels import WheelTags
     from ipwhl_mirror.ipld.dagpb import Link
 
@@ -56,16 +57,45 @@ def recognise_selection(release: Release, wheels: Iterable[Wheel]) -> Selection 
     """The simplest selection that chooses exactly these wheels, or None.
 
     Tried are no option, each platform, each Python, and each platform with each Python: what people mostly
-    choose, and what the database forgets when it is deleted.
+    choose, and what the database forgets when it is deleted. First of all projects, then of those that have
+    one of these wheels: they are named, or the others excluded, whichever are fewer.
     """
-    everything = Counter(release.tag_texts)
+    selected = tuple(wheels)
+    found = _simplest(release, selected, release.wheels)
+    if found is not None or not selected:
+        return found
+    chosen = {wheel.project for wheel in selected}
+    found = _simplest(release, selected, [wheel for wheel in release.wheels if wheel.project in chosen])
+    return None if found is None else _narrowed(release, found, chosen)
+
+
+def _simplest(release: Release, wheels: Iterable[Wheel], among: Iterable[Wheel]) -> Selection | None:
+    """The simplest selection that chooses these wheels and no other one among those given."""
     counts = Counter(wheel.tags.text for wheel in wheels)
-    if any(count != everything[text] for text, count in counts.items()):
+    there = Counter(wheel.tags.text for wheel in among)
+    if any(count != there[text] for text, count in counts.items()):
         return None
+    tag_sets = [tags for tags in release.tag_sets if tags.text in there]
     for selection in _simple_selections(release):
-        if all(accepts_tags(selection, tags) == (tags.text in counts) for tags in release.tag_sets):
+        if all(accepts_tags(selection, tags) == (tags.text in counts) for tags in tag_sets):
             return selection
     return None
+
+
+def _narrowed(release: Release, selection: Selection, chosen: Set[ProjectName]) -> Selection | None:
+    """The same of these projects only; None where another one has the same PEP 503 name."""
+    names: set[str] = set()
+    others: set[str] = set()
+    for name, project in zip(release.compared_names, release.projects, strict=True):
+        if project.name in chosen:
+            names.add(name)
+        elif any(accepts_tags(selection, wheel.tags) for wheel in project.wheels):
+            others.add(name)
+    if names & others:
+        return None
+    if len(others) < len(names):
+        return replace(selection, excludes=tuple(sorted(others)))
+    return replace(selection, projects=tuple(sorted(names)))
 
 
 def _simple_selections(release: Release) -> Iterator[Selection]:

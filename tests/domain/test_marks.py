@@ -164,3 +164,24 @@ def test_totals_equal_select_wheels(toggled: list[str], excluded: frozenset[str]
         projects[project.name] for project in EDGE.projects
     ]
     assert [wheel for wheel in EDGE.wheels if marked.takes(wheel)] == list(wheels)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.frozensets(st.sampled_from([*(str(project.name) for project in SMALL.projects), "no-such"])),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_totals_do_not_depend_on_the_marks_before(steps: list[frozenset[str]]) -> None:
+    """What is excluded is counted from the last marks, from all or from none: it comes to the same."""
+    here = frozenset(wheel.cid.digest for wheel in SMALL.wheels[::3])
+    tally = Tally(SMALL, here=here)
+    everything = frozenset(str(project.name) for project in SMALL.projects)
+    for names in (*steps, everything, frozenset[str](), everything - {"rich"}):
+        made = Marks(families=ALL, chosen=ALL).toggle_projects(names)
+        after_others, alone = tally.apply(made), Tally(SMALL, here=here).apply(made)
+        assert (after_others.amount, after_others.shared) == (alone.amount, alone.shared)
+        assert after_others.by_platform == alone.by_platform
+        assert alone.shared == amount_of(wheel for wheel in alone.wheels if wheel.cid.digest in here)

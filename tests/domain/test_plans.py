@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from ipwhl_mirror.domain.errors import UnknownPlatform
-from ipwhl_mirror.domain.plans import LARGEST, Amount, PinnedPart, amount_of, plan_pin, plan_unpin
+from ipwhl_mirror.domain.plans import (
+    LARGEST,
+    Amount,
+    PinnedPart,
+    amount_of,
+    fetched_together,
+    plan_pin,
+    plan_unpin,
+)
 from ipwhl_mirror.domain.selections import Selection, select_wheels
 from ipwhl_mirror.domain.subsets import subset_tree
 from tests.domain.made import Made, make_release
@@ -46,6 +54,19 @@ def test_equal_wheels_count_under_each_name() -> None:
     assert plan.fetch == Amount(2, 20)
     plan = plan_pin(found, Selection(), here={found.wheels[0].cid.digest}, pinned=NOTHING)
     assert plan.shared == Amount(2, 20)
+
+
+def test_plans_together_fetch_what_they_share_once() -> None:
+    """Less than their sum by what more than one of them needs."""
+    found = release("small-v0")
+    linux, mac = (
+        plan_pin(found, chosen(f"-p {name}"), here=NOTHING, pinned=NOTHING)
+        for name in ("linux-x86_64", "macos-arm64")
+    )
+    union = plan_pin(found, chosen("-p linux-x86_64 -p macos-arm64"), here=NOTHING, pinned=NOTHING)
+    assert fetched_together([linux, mac]) == union.fetch
+    assert fetched_together([linux, mac]).bytes < linux.fetch.bytes + mac.fetch.bytes
+    assert fetched_together([]) == Amount()
 
 
 def test_the_largest_wheels_to_fetch_are_named() -> None:

@@ -262,6 +262,7 @@ SELECTIONS = st.builds(
 def test_the_text_of_a_selection_reads_back(selection: Selection) -> None:
     """Whatever the patterns hold: spaces, quotation marks, a leading dash, nothing."""
     assert Selection.from_cli_text(selection.cli_text()) == selection
+    assert shlex.join(selection.cli_args()) == selection.cli_text()
 
 
 @given(SELECTIONS)

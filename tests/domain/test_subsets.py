@@ -96,9 +96,37 @@ def test_wheels_that_no_simple_selection_chooses_are_not_recognised() -> None:
     """One wheel less of a tag set, or of a family, is another set."""
     found = release("small-v0")
     linux = select_wheels(found, Selection.parse(["linux-x86_64"]))
-    assert recognise_selection(found, linux[1:]) is None
-    assert recognise_selection(found, [wheel for wheel in linux if wheel.project != "numpy"]) is None
+    numpy = [wheel for wheel in linux if wheel.project == "numpy"]
+    assert len(numpy) > 1
+    assert recognise_selection(found, [wheel for wheel in linux if wheel != numpy[0]]) is None
     assert recognise_selection(found, ()) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-p linux-x86_64 --python 3.12 --project cffi --project numpy",
+        "-p linux-x86_64 --exclude numpy",
+        "--exclude cffi --exclude numpy",
+    ],
+)
+def test_a_choice_of_projects_is_found_again(text: str) -> None:
+    """By their names, or by those of the others."""
+    wheels = select_wheels(release("small-v0"), Selection.from_cli_text(text))
+    found = recognise_selection(release("small-v0"), wheels)
+    assert found is not None
+    assert found.cli_text() == text
+
+
+def test_projects_of_one_name_are_not_told_apart() -> None:
+    """`--project` chooses both, so one of them alone has no selection."""
+    wheels = {"one-1-py3-none-any.whl": 1, "one-1-py3-none-win32.whl": 2}
+    made = make_release({"one": wheels, "One": wheels, "other": {"other-1-py3-none-any.whl": 1}})
+    assert recognise_selection(made, [wheel for wheel in made.wheels if wheel.project == "one"]) is None
+    both = [wheel for wheel in made.wheels if wheel.project != "other"]
+    found = recognise_selection(made, both)
+    assert found is not None
+    assert found.cli_text() == "--project one"
 
 
 def test_free_threaded_pythons_are_tried() -> None:

@@ -8,7 +8,7 @@ import click
 
 from ipwhl_mirror.cli import advice, documents, text
 from ipwhl_mirror.cli.exit_codes import ExitCode
-from ipwhl_mirror.cli.options import selection_options, to_selection
+from ipwhl_mirror.cli.options import read_choice, selection_options, to_selection
 
 if TYPE_CHECKING:
     from ipwhl_mirror.cli.run import Run
@@ -44,7 +44,10 @@ def show(run: Run, /, rel: str, wheels: bool, **chosen: Any) -> None:
     async def work(session: Session, sink: ProgressSink) -> None:
         from ipwhl_mirror.services import overview
 
-        report = await overview.show(session, rel, to_selection(**chosen))
+        choice = read_choice(**chosen)
+        report = await overview.show(session, rel, choice.selection)
+        for line in choice.differences(report.loaded.release):
+            run.note(line)
         run.emit(documents.show("show", report, wheels=wheels), lambda: text.show(report, wheels=wheels))
 
     run.execute(work)

@@ -8,7 +8,7 @@ import click
 
 from ipwhl_mirror.cli import documents, text
 from ipwhl_mirror.cli.exit_codes import ExitCode
-from ipwhl_mirror.cli.options import selection_options, to_selection
+from ipwhl_mirror.cli.options import read_choice, selection_options, to_selection
 
 if TYPE_CHECKING:
     from ipwhl_mirror.cli.run import Run
@@ -28,17 +28,20 @@ def plan(run: Run, /, rel: str, removing: bool, exact: bool, **chosen: Any) -> N
 
     async def work(session: Session, sink: ProgressSink) -> None:
         from ipwhl_mirror.services import planning
+        from ipwhl_mirror.services.removals import Bound
 
-        selection = to_selection(**chosen)
+        choice = read_choice(**chosen)
         if exact and not removing:
             raise click.UsageError("--exact goes with --unpin")
         if removing:
-            bound = planning.Bound.EXACT if exact else planning.Bound.UPPER
-            going = await planning.forecast_unpin(session, rel, _parts(selection), bound)
+            bound = Bound.EXACT if exact else Bound.UPPER
+            going = await planning.forecast_unpin(session, rel, _parts(choice.selection), bound)
             lines = text.removal(going.removal)
             run.emit(documents.unpin("plan", going), lambda: click.echo("\n".join(lines)))
             return
-        forecast = await planning.forecast_pin(session, rel, selection)
+        forecast = await planning.forecast_pin(session, rel, choice.selection)
+        for line in choice.differences(forecast.loaded.release):
+            run.note(line)
         run.emit(documents.plan("plan", forecast), lambda: text.plan(forecast))
 
     run.execute(work)
@@ -57,7 +60,10 @@ def pin(run: Run, /, rel: str, **chosen: Any) -> None:
     async def work(session: Session, sink: ProgressSink) -> None:
         from ipwhl_mirror.services import pinning
 
-        report = await pinning.pin(session, rel, to_selection(**chosen), sink=sink)
+        choice = read_choice(**chosen)
+        report = await pinning.pin(session, rel, choice.selection, sink=sink)
+        for line in choice.differences(report.forecast.loaded.release):
+            run.note(line)
         run.emit(documents.pin(report), lambda: text.pin(report))
 
     run.execute(work)
