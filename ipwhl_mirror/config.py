@@ -8,19 +8,23 @@ keys and values of the wrong kind are errors that name the file, the key and wha
     gateways = ["https://..."]      hosts = []                       budget = 0
     concurrency = 8                 behind_proxy = false
     stall_timeout = 30
-    auth_file = ""
+    auth_file = ""                                                   [sources]
+    [ui]                            [keys]                           private_hosts = []
+    theme = "textual-dark"          "release.pin" = "p"
+    ascii = false
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import platformdirs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 APP = "ipwhl-mirror"
@@ -100,12 +104,41 @@ class StorageConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     budget: int = 0
 
 
+class SourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[sources]`: how sources are asked.
+
+    Attributes:
+        private_hosts: names of hosts that may be on a private network; the others may not.
+    """
+
+    private_hosts: tuple[str, ...] = ()
+
+
+class UiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[ui]`: how the terminal UI looks.
+
+    Attributes:
+        theme: its colours; the UI knows which there are.
+        ascii: draw with ASCII characters, whatever the terminal is said to show.
+    """
+
+    theme: str = "textual-dark"
+    ascii: bool = False
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The whole file."""
+    """The whole file.
+
+    Attributes:
+        keys: `[keys]`: names of keys by what they do, as they were written; the UI knows which there are.
+    """
 
     node: NodeConfig = NodeConfig()
     serve: ServeConfig = ServeConfig()
     storage: StorageConfig = StorageConfig()
+    sources: SourcesConfig = SourcesConfig()
+    ui: UiConfig = UiConfig()
+    keys: dict[str, str] = {}
 
 
 def default_data_dir() -> Path:
@@ -137,21 +170,56 @@ def load_config(path: Path | None) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read: {error}") from error
     try:
-        return msgspec.convert(tomllib.loads(text), Config, strict=True)
-    except tomllib.TOMLDecodeError as error:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file}: not TOML: {error}") from error
+    if isinstance(keys := document.get("keys"), dict):
+        document["keys"] = dict(_key_names(keys, file))
+    try:
+        return msgspec.convert(document, Config, strict=True)
     except msgspec.ValidationError as error:
         raise ConfigError(
             f"{file}{_line_of(text, str(error))}: {error}", hint="see the configuration section of the README"
         ) from error
 
 
+def position_of(file: Path | None, key: str) -> str:
+    """`FILE:LINE` where a key is set, for messages; the file alone where the line cannot be found."""
+    if file is None:
+        return "the configuration"
+    try:
+        return f"{file}{_line_of_key(file.read_text(encoding='utf-8'), key)}"
+    except (OSError, UnicodeDecodeError):
+        return str(file)
+
+
+def _key_names(table: dict[str, Any], file: Path) -> Iterator[tuple[str, str]]:
+    """The entries of `[keys]` by their whole names: `release.pin = "p"` says the same with quotes round the
+    name and without, where TOML makes it a table in a table."""
+    for place, value in table.items():
+        entries = (
+            {f"{place}.{verb}": inner for verb, inner in value.items()}
+            if isinstance(value, dict)
+            else {place: value}
+        )
+        for name, keys in entries.items():
+            if not isinstance(keys, str):
+                got = str(keys)[:40] if isinstance(keys, int | float) else f"a {type(keys).__name__}"
+                raise ConfigError(
+                    f"{position_of(file, name)}: [keys] {name}: expected a text, got {got}",
+                    hint=f'write "{name}" = "p", or "" for no key',
+                )
+            yield name, keys
+
+
 def _line_of(text: str, error: str) -> str:
     """`:LINE` of the key that an error of msgspec names, when it can be found."""
     named = re.search(r"unknown field `(\w+)`", error) or re.search(r"\$(?:\.\w+)*\.(\w+)", error)
-    if named is None:
-        return ""
+    return "" if named is None else _line_of_key(text, named[1])
+
+
+def _line_of_key(text: str, key: str) -> str:
     for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(rf"\s*\[?\s*{re.escape(named[1])}\s*[]=]", line):
+        if re.match(rf"\s*\[?\s*[\"']?{re.escape(key)}[\"']?\s*[]=]", line):
             return f":{number}"
     return ""

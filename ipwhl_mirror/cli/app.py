@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from ipwhl_mirror import __version__
 from ipwhl_mirror.cli.options import FILE
+from ipwhl_mirror.cli.terminal import missing_for_ui
 
 if TYPE_CHECKING:
     from ipwhl_mirror.cli.run import Run
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "demo": ("demo", "A self-contained tour on real wheels."),
     "doctor": ("looking", "What is wrong on this machine, and what to do."),
+    "source": ("following", "Where releases are announced: add, list, remove."),
+    "update": ("following", "Ask the sources for new releases; fetch their indexes."),
     "track": ("tracking", "Add a release by hand, fetching its index only."),
     "untrack": ("tracking", "Forget a release; its pins must be gone."),
     "status": ("looking", "Releases, pins, bytes per platform, node."),
@@ -127,7 +131,9 @@ def cli(
     from ipwhl_mirror.cli.run import Run, known_errors
 
     with known_errors():
-        settings = _settings(data_dir, config, node, gateways, timeout, read_only)
+        settings = replace(
+            _settings(data_dir, config, node, gateways, timeout, read_only), no_color=flags["no_color"]
+        )
     # the UI is given by `__main__` where there is a terminal
     ctx.obj = Run(settings=settings, timeout_s=timeout, ui=ctx.obj, **flags)
     if ctx.invoked_subcommand is None:
@@ -147,7 +153,7 @@ def _settings(
 ) -> Settings:
     import msgspec
 
-    from ipwhl_mirror.config import ConfigError, default_data_dir, load_config
+    from ipwhl_mirror.config import ConfigError, default_config_path, default_data_dir, load_config
     from ipwhl_mirror.services.settings import DEFAULT_LOCK_WAIT_S, Settings
 
     loaded = load_config(config)
@@ -164,11 +170,15 @@ def _settings(
         config=loaded,
         read_only=read_only,
         lock_wait_s=DEFAULT_LOCK_WAIT_S if timeout is None else timeout,
+        config_file=config or default_config_path(),
     )
 
 
 def _no_command(ctx: click.Context, run: Run) -> None:
     if run.ui is None:
         click.echo(ctx.get_help())
+        if missing := missing_for_ui():
+            click.echo(f"\nerror: {missing}", err=True)
+            click.echo("hint: every command works without: try `ipwhl-mirror status`", err=True)
         ctx.exit(2)
     ctx.exit(run.ui.start(run.settings))

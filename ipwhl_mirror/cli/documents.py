@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.releases import PlatformRow, Wheel
     from ipwhl_mirror.nodes.base import Finding, GcPreview
     from ipwhl_mirror.services.holdings import Holding
-    from ipwhl_mirror.services.overview import ShowReport, StatusReport
+    from ipwhl_mirror.services.overview import ReleaseStatus, ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
-    from ipwhl_mirror.services.planning import PinForecast, Removal, UnpinForecast
+    from ipwhl_mirror.services.planning import PinForecast, UnpinForecast
     from ipwhl_mirror.services.releases import LoadedRelease
+    from ipwhl_mirror.services.removals import Removal
     from ipwhl_mirror.services.serving import PipConfig
     from ipwhl_mirror.services.storage import PruneForecast
     from ipwhl_mirror.services.transfer import ExportReport, ImportReport
@@ -215,12 +216,18 @@ def status(report: StatusReport) -> Document:
                 "pinned_bytes": item.pinned_bytes,
                 "pins": pins(item.holdings),
                 "platforms": platforms(item.rows),
+                **_index(item),
             }
             for item in report.releases
         ],
         mirrors=[],
         stale=False,
     )
+
+
+def _index(item: ReleaseStatus) -> Document:
+    """`{index}` of a release that cannot be opened; nothing of any other."""
+    return {"index": item.index.value} if item.index.problem else {}
 
 
 def diff(old: LoadedRelease, new: LoadedRelease, result: ReleaseDiff) -> Document:

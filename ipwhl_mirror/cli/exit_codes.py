@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from ipwhl_mirror.config import ConfigError
-from ipwhl_mirror.domain.errors import DomainError, InvalidSelection, UnknownPlatform
+from ipwhl_mirror.domain.errors import DomainError, InvalidLock, InvalidSelection, UnknownPlatform
 from ipwhl_mirror.gateway.errors import GatewayError
 from ipwhl_mirror.ipld.errors import InvalidCid, IpldError
 from ipwhl_mirror.nodes.errors import (
@@ -23,6 +23,7 @@ from ipwhl_mirror.services.errors import (
     ServiceError,
     UsageProblem,
 )
+from ipwhl_mirror.sources.errors import KeyUnusable, NotTrusted, SourceError
 from ipwhl_mirror.state.errors import LockHeld, StateError
 
 
@@ -47,6 +48,7 @@ class ExitCode(IntEnum):
 _CODES: dict[type[Exception], ExitCode] = {
     ConfigError: ExitCode.USAGE,
     InvalidCid: ExitCode.USAGE,
+    InvalidLock: ExitCode.USAGE,
     InvalidSelection: ExitCode.USAGE,
     UnknownPlatform: ExitCode.USAGE,
     UsageProblem: ExitCode.USAGE,
@@ -63,6 +65,9 @@ _CODES: dict[type[Exception], ExitCode] = {
     NodeTooOld: ExitCode.NODE,
     NodeRefused: ExitCode.NODE,
     NodeError: ExitCode.FAILED,
+    KeyUnusable: ExitCode.USAGE,
+    NotTrusted: ExitCode.NOT_AUTHENTIC,
+    SourceError: ExitCode.FAILED,
     LockHeld: ExitCode.LOCKED,
     StateError: ExitCode.FAILED,
 }

@@ -41,8 +41,8 @@ class Ui(Protocol):
     def start(self, settings: Settings) -> int:
         """Run it until it is left; gives the exit code."""
 
-    async def show_demo(self, session: Session) -> int:
-        """The same on the demo's mirroring node, on the loop that runs."""
+    async def show_demo(self, session: Session, settings: Settings) -> int:
+        """The same on the demo's mirroring node, on the loop that runs, in the look of these settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

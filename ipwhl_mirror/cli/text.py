@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.display import safe_text, shorten_middle
 from ipwhl_mirror.domain.figures import amount, claimed_size, plural, size
 
 if TYPE_CHECKING:
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.holdings import Holding
     from ipwhl_mirror.services.overview import ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
-    from ipwhl_mirror.services.planning import PinForecast, Removal
+    from ipwhl_mirror.services.planning import PinForecast
     from ipwhl_mirror.services.releases import LoadedRelease
+    from ipwhl_mirror.services.removals import Removal
     from ipwhl_mirror.services.transfer import ExportReport, ImportReport
     from ipwhl_mirror.services.verifying import VerifyReport
 
 _NUMERIC = frozenset({"wheels", "bytes", "pinned", "pinned bytes", "blocks", "age"})
+
+_LONGEST_SELECTION = 120
 
 
 def claimed(count: int) -> str:
@@ -107,7 +110,8 @@ def show(report: ShowReport, *, wheels: bool) -> None:
 def plan(forecast: PinForecast) -> None:
     """`plan`."""
     what = forecast.plan
-    click.echo(f"{forecast.loaded.tracked.name}: {what.selection.cli_text() or 'the whole release'}")
+    selected = _selected(what.selection.cli_text()) or "the whole release"
+    click.echo(f"{forecast.loaded.tracked.name}: {selected}")
     if what.subset_cid is None:
         click.echo("nothing is selected")
         return
@@ -123,7 +127,7 @@ def plan(forecast: PinForecast) -> None:
             ("part", "wheels", "bytes", "state", "cid"),
             (
                 (
-                    part.selection.cli_text(),
+                    _selected(part.selection.cli_text()),
                     str(part.amount.wheels),
                     size(part.amount.bytes),
                     "pinned" if part.pinned else "absent",
@@ -144,7 +148,7 @@ def pin(report: PinReport) -> None:
         f"{report.read_back.blocks} blocks read back"
     )
     for part in what.parts:
-        click.echo(f"  {part.tree.cid}  {part.selection.cli_text() or 'whole release'}")
+        click.echo(f"  {part.tree.cid}  {_selected(part.selection.cli_text()) or 'whole release'}")
 
 
 def removal(what: Removal) -> list[str]:
@@ -195,6 +199,8 @@ def status(report: StatusReport) -> None:
             f"{tracked.label or 'release'}  {tracked.cid}  {item.state.value}: {item.pinned_wheels} of "
             f"{tracked.wheels} wheels, {size(item.pinned_bytes)} of {claimed(tracked.bytes)}"
         )
+        if item.index.problem:
+            click.echo(f"  {item.index.problem}; fetch it again: {item.remedy}")
         for holding in item.holdings:
             click.echo(f"  pin {_holding(holding)}")
         platforms(item.rows)
@@ -261,12 +267,17 @@ def _claimed_amount(value: Amount) -> str:
     return f"{plural(value.wheels, 'wheel')} {claimed(value.bytes)}"
 
 
+def _selected(options: str) -> str:
+    """A selection's text; that of a lock with hundreds of projects is cut in its middle."""
+    return shorten_middle(options, _LONGEST_SELECTION, mark=" ... ")
+
+
 def _holding(holding: Holding) -> str:
     verified = "not verified"
     if holding.verification is not None:
         verified = f"verified {holding.verification.verified_at:%Y-%m-%d %H:%M} UTC"
     foreign = ", not ours" if holding.pin.adopted else ""
-    what = holding.pin.selection if holding.pin.selection is not None else "a subset"
+    what = "a subset" if holding.pin.selection is None else _selected(holding.pin.selection)
     return f"{holding.pin.cid}  {what or 'whole release'}  {verified}{foreign}"
 
 

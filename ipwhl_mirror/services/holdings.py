@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.selections import Selection, select_wheels
 from ipwhl_mirror.nodes.base import Reach
+from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
 from ipwhl_mirror.services import releases
+from ipwhl_mirror.services.indexes import read_held
 from ipwhl_mirror.state.database import KnownPin
 
 if TYPE_CHECKING:
@@ -41,6 +43,19 @@ class Holding:
     def selection(self) -> Selection | None:
         """The part; None when it is not known."""
         return None if self.pin.selection is None else Selection.from_cli_text(self.pin.selection)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What some holdings keep.
+
+    Attributes:
+        digests: of the wheels under them.
+        unread: those whose wheels cannot be told, because neither an index nor their tree is whole here.
+    """
+
+    digests: set[bytes]
+    unread: tuple[Holding, ...] = ()
 
 
 def holdings(session: Session, on_node: Set[bytes]) -> tuple[Holding, ...]:
@@ -77,10 +92,8 @@ async def wheels_of(session: Session, holding: Holding, release: Release) -> tup
     return recognised.wheels if recognised.wheels is not None else release.wheels
 
 
-async def pinned_digests(
-    session: Session, held: Iterable[Holding], loaded: Release | None = None
-) -> set[bytes]:
-    """Digests of the wheels that may be called *pinned*: under a pin and read back whole (guarantee 1).
+async def pinned_digests(session: Session, held: Iterable[Holding], loaded: Release | None = None) -> Kept:
+    """The wheels that may be called *pinned*: under a pin and read back whole (guarantee 1).
 
     Args:
         held: the holdings to look at.
@@ -90,22 +103,40 @@ async def pinned_digests(
     return await kept_digests(session, read_back, loaded)
 
 
-async def kept_digests(
-    session: Session, held: Iterable[Holding], loaded: Release | None = None
-) -> set[bytes]:
-    """Digests of the wheels under these holdings, which their pins keep on the node."""
+async def kept_digests(session: Session, held: Iterable[Holding], loaded: Release | None = None) -> Kept:
+    """The wheels under these holdings, which their pins keep on the node.
+
+    Args:
+        loaded: a release that is in memory already and need not be read again.
+    """
     digests: set[bytes] = set()
-    known = {} if loaded is None else {loaded.root.digest: loaded}
-    by_release: dict[bytes, list[Holding]] = {}
-    for holding in held:
-        by_release.setdefault(holding.tracked.cid.digest, []).append(holding)
-    for digest, group in by_release.items():
-        release = known.get(digest)
-        if release is None:
-            release = (await releases.load_tracked(session, group[0].tracked)).release
+    unread: list[Holding] = []
+    for group in by_release(held):
+        is_loaded = loaded is not None and group[0].tracked.cid.digest == loaded.root.digest
+        release = loaded if is_loaded else await read_held(session, group)
         for holding in group:
-            digests.update(wheel.cid.digest for wheel in await wheels_of(session, holding, release))
-    return digests
+            wheels = None if release is None else await wheels_if_whole(session, holding, release)
+            if wheels is None:
+                unread.append(holding)
+            else:
+                digests.update(wheel.cid.digest for wheel in wheels)
+    return Kept(digests, tuple(unread))
+
+
+async def wheels_if_whole(session: Session, holding: Holding, release: Release) -> tuple[Wheel, ...] | None:
+    """The wheels under a holding, in release order; None where only its tree tells, and that is broken."""
+    try:
+        return await wheels_of(session, holding, release)
+    except (BlockNotFound, BlockCorrupt):
+        return None
+
+
+def by_release(held: Iterable[Holding]) -> tuple[tuple[Holding, ...], ...]:
+    """The holdings of each release together, in their order."""
+    groups: dict[bytes, list[Holding]] = {}
+    for holding in held:
+        groups.setdefault(holding.tracked.cid.digest, []).append(holding)
+    return tuple(tuple(group) for group in groups.values())
 
 
 def pinned_key(held: Iterable[Holding]) -> bytes:

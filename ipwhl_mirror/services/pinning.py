@@ -18,10 +18,10 @@ from ipwhl_mirror.nodes.base import NO_HINTS, PinHints
 from ipwhl_mirror.nodes.errors import PinFailed
 from ipwhl_mirror.services.errors import DamageFound, NothingSelected
 from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
-from ipwhl_mirror.services.holdings import Holding, holdings, wheels_of
+from ipwhl_mirror.services.holdings import Holding, holdings, kept_digests
 from ipwhl_mirror.services.planning import forecast_loaded
 from ipwhl_mirror.services.reading_back import Reading, check_directories, check_other_entries, check_wheels
-from ipwhl_mirror.services.releases import load, load_tracked
+from ipwhl_mirror.services.releases import load
 from ipwhl_mirror.services.session import PIN_PREFIX
 from ipwhl_mirror.state.database import KnownPin
 
@@ -137,14 +137,9 @@ class _Run:
 
     async def _read_back(self, part: PartPlan, before: Sequence[Holding]) -> None:
         session = self.session
-        trusted: set[bytes] = set()
-        for holding in before:
-            if holding.verification is not None and holding.verification.trusted:
-                release = self.loaded.release
-                if holding.tracked.cid.digest != self.loaded.tracked.cid.digest:
-                    release = (await load_tracked(session, holding.tracked)).release
-                trusted.update(wheel.cid.digest for wheel in await wheels_of(session, holding, release))
-        wheels = [wheel for wheel in part.wheels if wheel.cid.digest not in trusted]
+        whole = [held for held in before if held.verification is not None and held.verification.trusted]
+        trusted = await kept_digests(session, whole, self.loaded.release)
+        wheels = [wheel for wheel in part.wheels if wheel.cid.digest not in trusted.digests]
         await check_directories(
             session, [*(cid for cid, _ in part.tree.blocks), *self.loaded.release.index_blocks], self.reading
         )

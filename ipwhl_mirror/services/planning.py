@@ -6,42 +6,23 @@ Planning reads the index and asks the node what it has; it fetches nothing and c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.figures import size
-from ipwhl_mirror.domain.plans import (
-    Amount,
-    PinnedPart,
-    PinPlan,
-    UnpinPlan,
-    amount_of,
-    plan_pin,
-    plan_unpin,
-)
+from ipwhl_mirror.domain.plans import PinPlan, plan_pin
 from ipwhl_mirror.domain.subsets import subset_tree
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.errors import GuardRefused, NotPinned
-from ipwhl_mirror.services.holdings import Holding, holdings, kept_digests, wheels_of
+from ipwhl_mirror.services.holdings import Holding, holdings, kept_digests
+from ipwhl_mirror.services.indexes import load_held
+from ipwhl_mirror.services.removals import Bound, Removal, plan_removal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence, Set
+    from collections.abc import Set
 
-    from ipwhl_mirror.domain.releases import Wheel
     from ipwhl_mirror.domain.selections import Selection
-    from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
-
-
-class Bound(Enum):
-    """How sure a forecast of reclaimable bytes is.
-
-    UPPER takes pins of other programs to share nothing; EXACT reads all of them.
-    """
-
-    UPPER = "upper"
-    EXACT = "exact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,35 +49,6 @@ class PinForecast:
                 self.refusal,
                 hint="choose less (-p, --python, --project), unpin and gc, or lower [storage] reserve_free",
             )
-
-
-@dataclass(frozen=True, slots=True)
-class GoingPin:
-    """A pin that would be removed, and what is under it."""
-
-    holding: Holding
-    amount: Amount
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
-    """Which pins would go, and what that frees.
-
-    Attributes:
-        going: exactly the pins that are removed.
-        plan: bytes that leave the pin set, that stay under other pins, that become reclaimable.
-        unread: pins of other programs that were not looked into: where there are any, what becomes
-            reclaimable is an upper bound.
-    """
-
-    going: tuple[GoingPin, ...]
-    plan: UnpinPlan
-    unread: int
-
-    @property
-    def roots(self) -> tuple[Cid, ...]:
-        """The roots of the pins that go."""
-        return tuple(line.holding.pin.cid for line in self.going)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +107,7 @@ async def digests_here(session: Session, loaded: LoadedRelease, pins: Set[bytes]
     """
     here = await session.node.whole(wheel.cid for wheel in loaded.release.wheels)
     if here is None:
-        here = await kept_digests(session, holdings(session, pins), loaded.release)
+        here = (await kept_digests(session, holdings(session, pins), loaded.release)).digests
     return here
 
 
@@ -172,69 +124,45 @@ async def forecast_unpin(
         NotPinned: a part is not pinned, or not by this program; the details list them.
         UnknownRelease, AmbiguousRelease, UnknownPlatform, NodeError.
     """
-    loaded = await releases.load(session, rel)
+    tracked = releases.resolve(session, rel)
     on_node = await session.node.pinned()
     held = holdings(session, on_node)
     mine = [
-        holding
-        for holding in held
-        if holding.pin.release == loaded.tracked.cid.digest and not holding.pin.adopted
+        holding for holding in held if holding.pin.release == tracked.cid.digest and not holding.pin.adopted
     ]
+    loaded = await (load_held(session, mine) if mine else releases.load_tracked(session, tracked))
     going = mine if selection is None else _parts_among(loaded, selection, mine)
     if not going:
         raise NotPinned(f"no pin of {loaded.tracked.name} is this program's", hint="nothing to unpin")
     return UnpinForecast(loaded, await plan_removal(session, held, going, on_node, bound))
 
 
-async def plan_removal(
-    session: Session,
-    held: Sequence[Holding],
-    going: Sequence[Holding],
-    on_node: Set[bytes],
-    bound: Bound = Bound.UPPER,
-) -> Removal:
-    """What removing some of the holdings frees: exact among the pins of tracked releases.
+async def forecast_unpin_many(session: Session, *, releases: Set[bytes], pins: Set[bytes]) -> Removal:
+    """What removing some pins would free, of any releases.
 
     Args:
-        on_node: digests of the roots of the node's pins.
-        bound: whether the node's other pins are read too, to know what they share.
+        releases: digests of releases, every pin of ours of which goes.
+        pins: digests of the roots of further pins that go.
+
+    Raises:
+        NotPinned: one of `pins` is not pinned by this program, or nothing would go.
+        NodeError: the node does not answer.
     """
-    roots = {holding.pin.cid.digest for holding in going}
-    lines: list[GoingPin] = []
-    leaving: list[PinnedPart] = []
-    staying: list[PinnedPart] = []
-    by_release: dict[bytes, list[Holding]] = {}
-    for holding in held:
-        by_release.setdefault(holding.tracked.cid.digest, []).append(holding)
-    for group in by_release.values():
-        release = (await releases.load_tracked(session, group[0].tracked)).release
-        for holding in group:
-            wheels = await wheels_of(session, holding, release)
-            part = PinnedPart(holding.pin.cid, holding.selection, wheels)
-            if holding.pin.cid.digest in roots:
-                leaving.append(part)
-                lines.append(GoingPin(holding, amount_of(wheels)))
-            else:
-                staying.append(part)
-    others = on_node - {holding.pin.cid.digest for holding in held}
-    others -= {release.index_cid.digest for release in session.state.releases()}
-    if bound is Bound.EXACT and others:
-        wheels_leaving = {wheel.cid.digest: wheel for part in leaving for wheel in part.wheels}
-        for pin in await session.node.pins():
-            if pin.cid.digest in others:
-                staying.append(await _foreign_part(session, pin.cid, wheels_leaving))
-        others = set()
-    return Removal(going=tuple(lines), plan=plan_unpin(leaving, staying), unread=len(others))
-
-
-async def _foreign_part(session: Session, root: Cid, wheels: Mapping[bytes, Wheel]) -> PinnedPart:
-    """Which of these wheels another program's pin keeps."""
-    kept = [
-        wheels[block.cid.digest]
-        async for block in session.node.walk(root)
-        if block.fault is None and block.cid.digest in wheels
+    on_node = await session.node.pinned()
+    held = holdings(session, on_node)
+    mine = {holding.pin.cid.digest: holding for holding in held if not holding.pin.adopted}
+    if gone := pins - mine.keys():
+        raise NotPinned(
+            f"{len(gone)} of {len(pins)} pins are not this program's, or are gone", hint="look again"
+        )
+    going = [
+        holding
+        for digest, holding in mine.items()
+        if digest in pins or holding.tracked.cid.digest in releases
     ]
-    return PinnedPart(root, None, tuple(kept))
+    if not going:
+        raise NotPinned("no pin of these releases is this program's", hint="nothing to unpin")
+    return await plan_removal(session, held, going, on_node)
 
 
 def _parts_among(loaded: LoadedRelease, selection: Selection, mine: list[Holding]) -> list[Holding]:

@@ -6,6 +6,7 @@ be listed and planned offline, and goes with `untrack`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,13 +15,15 @@ from ipwhl_mirror.domain.reading import IndexReader, TreeReader
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.ipld.errors import InvalidCid
 from ipwhl_mirror.nodes.base import Reach
-from ipwhl_mirror.nodes.errors import BlockNotFound
+from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
 from ipwhl_mirror.services.errors import AmbiguousRelease, StillPinned, UnknownRelease, UsageProblem
 from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
 from ipwhl_mirror.services.session import PIN_PREFIX
 from ipwhl_mirror.state.database import TrackedRelease
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from ipwhl_mirror.domain.reading import Recognised
     from ipwhl_mirror.domain.releases import Release
     from ipwhl_mirror.nodes.base import Node
@@ -49,7 +52,7 @@ async def read_tree(node: Node, cid: Cid, reach: Reach, sink: ProgressSink = ign
     """
     reader = TreeReader(cid)
     await _feed(reader, node, reach, sink)
-    return reader.finish()
+    return await asyncio.to_thread(reader.finish)
 
 
 async def _feed(
@@ -67,6 +70,7 @@ async def _feed(
             done += 1
             if done % 64 == 0 or done == total:
                 told(done - before)
+                await asyncio.sleep(0)  # blocks that are here come all at once
 
 
 async def track(
@@ -83,24 +87,40 @@ async def track(
     """
     check_label(label)
     async with session.exclusive("track"):
-        recognised = await read_tree(session.node, cid, Reach.NETWORK, sink)
-        named = cid if cid.digest == recognised.release.root.digest else recognised.release.root
-        return await remember(session, recognised.release, named=named, label=label)
+        return await track_held(session, cid, label=label, sink=sink)
 
 
-async def remember(session: Session, release: Release, *, named: Cid, label: str | None) -> LoadedRelease:
+async def track_held(
+    session: Session,
+    cid: Cid,
+    *,
+    label: str | None,
+    source: str | None = None,
+    sink: ProgressSink = ignore,
+) -> LoadedRelease:
+    """The same, for a caller that holds the lock; `source`: the one that announced it."""
+    recognised = await read_tree(session.node, cid, Reach.NETWORK, sink)
+    named = cid if cid.digest == recognised.release.root.digest else recognised.release.root
+    return await remember(session, recognised.release, named=named, label=label, source=source)
+
+
+async def remember(
+    session: Session, release: Release, *, named: Cid, label: str | None, source: str | None = None
+) -> LoadedRelease:
     """Pin a read release's index and write it down. The caller holds the lock.
 
     Raises:
-        UsageProblem: another release has the label.
+        UsageProblem: another release of the source has the label.
     """
-    _check_label_is_free(session, named, label)
+    _check_label_is_free(session, named, label, source)
+    await asyncio.to_thread(lambda: release.index)
     await session.node.put_blocks(release.index.blocks)
     await _pin_index(session, release.index.cid, INDEX_PIN if label is None else f"{INDEX_PIN} {label}")
     session.state.add_release(
         TrackedRelease(
             cid=named,
             label=label,
+            source=source,
             tracked_at=session.clock(),
             index_cid=release.index.cid,
             projects=len(release.projects),
@@ -168,46 +188,54 @@ async def load(session: Session, rel: str) -> LoadedRelease:
 
     Raises:
         UnknownRelease, AmbiguousRelease: REL.
-        BlockNotFound: its index is not whole on this node.
+        BlockNotFound, BlockCorrupt: its index is not whole on this node.
     """
     return await load_tracked(session, resolve(session, rel))
 
 
 async def load_tracked(session: Session, tracked: TrackedRelease) -> LoadedRelease:
     """The same, of a release that was found already."""
-    reader = IndexReader(tracked.cid)
     try:
         # one stream of the pinned index, however many directories it keeps
         kept = {cid.digest: block async for cid, block in session.node.dag_blocks(tracked.index_cid)}
-        while wanted := reader.needed():
-            for cid in wanted:
-                if cid.digest in kept:
-                    reader.feed(cid, kept[cid.digest])
-                else:  # the index keeps every project's blocks: this entry is none
-                    reader.skip(cid)
-    except BlockNotFound as error:
+    except (BlockNotFound, BlockCorrupt) as error:
         error.hint = f"fetch its index again: ipwhl-mirror track {tracked.cid}"
         raise
-    return LoadedRelease(tracked, reader.finish())
+    return LoadedRelease(tracked, await asyncio.to_thread(_read_kept, tracked.cid, kept))
+
+
+def _read_kept(root: Cid, kept: Mapping[bytes, bytes]) -> Release:
+    """The release of an index, of which all blocks are here; takes a second where it is large."""
+    reader = IndexReader(root)
+    while wanted := reader.needed():
+        for cid in wanted:
+            if cid.digest in kept:
+                reader.feed(cid, kept[cid.digest])
+            else:  # the index keeps every project's blocks: this entry is none
+                reader.skip(cid)
+    return reader.finish()
 
 
 def resolve(session: Session, rel: str) -> TrackedRelease:
-    """Find a tracked release by label, by CID in any version, or by a unique prefix of one.
+    """Find a tracked release by label, `source/label`, CID in any version, or unique prefix of one.
 
     Raises:
         UnknownRelease: none.
         AmbiguousRelease: several.
     """
     releases = session.state.releases()
-    for release in releases:
-        if release.label == rel:
-            return release
-    try:
-        digest = Cid.parse(rel).digest
-    except InvalidCid:
-        found = [release for release in releases if _has_prefix(release.cid, rel)]
-    else:
-        found = [release for release in releases if release.cid.digest == digest]
+    source, slash, label = rel.rpartition("/")
+    found = [
+        release for release in releases if release.label == label and (not slash or release.source == source)
+    ]
+    if len(found) > 1:
+        raise AmbiguousRelease(
+            f"{rel!r} is the label of {len(found)} releases",
+            hint="give the source with it, source/label, or the CID",
+            details=[f"{release.cid}  {release.source or 'by hand'}/{release.label}" for release in found],
+        )
+    if not found:
+        found = _of_cid(releases, rel)
     if len(found) == 1:
         return found[0]
     if found:
@@ -222,15 +250,24 @@ def resolve(session: Session, rel: str) -> TrackedRelease:
     )
 
 
+def _of_cid(releases: Iterable[TrackedRelease], rel: str) -> list[TrackedRelease]:
+    try:
+        digest = Cid.parse(rel).digest
+    except InvalidCid:
+        return [release for release in releases if _has_prefix(release.cid, rel)]
+    return [release for release in releases if release.cid.digest == digest]
+
+
 def check_label(label: str | None) -> None:
     """Raise UsageProblem where a label is not `[A-Za-z0-9._+-]{1,64}`."""
     if label is not None and not _LABEL.fullmatch(label):
         raise UsageProblem(f"{label!r} is no label", hint="use 1 to 64 of A-Z a-z 0-9 . _ + -")
 
 
-def _check_label_is_free(session: Session, cid: Cid, label: str | None) -> None:
+def _check_label_is_free(session: Session, cid: Cid, label: str | None, source: str | None) -> None:
     for release in session.state.releases():
-        if label is not None and release.label == label and release.cid.digest != cid.digest:
+        is_taken = label is not None and (release.label, release.source) == (label, source)
+        if is_taken and release.cid.digest != cid.digest:
             raise UsageProblem(
                 f"label {label!r} is {release.cid} already",
                 hint="choose another --label, or untrack that release first",

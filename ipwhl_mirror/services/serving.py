@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.gateway.probe import probe_listing
 from ipwhl_mirror.gateway.server import start_gateway
 from ipwhl_mirror.gateway.settings import GatewaySettings
-from ipwhl_mirror.nodes.base import NodeGateway
 from ipwhl_mirror.services import releases
+from ipwhl_mirror.services.addresses import index_url, own_gateway
 from ipwhl_mirror.services.holdings import holdings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ipwhl_mirror.gateway.server import RunningGateway
+    from ipwhl_mirror.nodes.base import NodeGateway
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
 
@@ -80,7 +81,7 @@ async def pip_config(session: Session, rel: str) -> PipConfig:
         UnknownRelease, AmbiguousRelease, NodeError.
     """
     loaded = await releases.load(session, rel)
-    ours = NodeGateway(url=f"http://{session.settings.config.serve.listen}", fetches=False)
+    ours = own_gateway(session)
     gateways = [ours]
     if (own := await session.node.gateway()) is not None:
         gateways.append(own)
@@ -90,7 +91,7 @@ async def pip_config(session: Session, rel: str) -> PipConfig:
             parts.setdefault(str(holding.pin.cid), holding.pin.selection)
     addresses = []
     for gateway, (cid, selection) in product(gateways, parts.items()):
-        url = f"{gateway.url}/ipfs/{cid}/"
+        url = index_url(gateway, cid)
         tested = await probe_listing(url)
         addresses.append(
             IndexAddress(

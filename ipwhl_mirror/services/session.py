@@ -22,6 +22,7 @@ from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.services.choosing import choose_node
 from ipwhl_mirror.services.errors import ReadOnlyRefused
 from ipwhl_mirror.state.database import State
+from ipwhl_mirror.state.errors import StateDamaged
 from ipwhl_mirror.state.lock import data_dir_lock
 
 if TYPE_CHECKING:
@@ -101,6 +102,24 @@ class Session:
                 f"up anew, remove {directory / 'state.sqlite'}: what is pinned is found again",
             )
 
+    def look_again(self) -> None:
+        """Use the database that another run has begun since, where none was there before.
+
+        Raises:
+            StateDamaged: it cannot be opened, or the one in use was removed.
+        """
+        self._check_database()
+        if self.state.is_outdated:
+            before, self.state = self.state, State.open(self.settings.data_dir)
+            before.close()
+
+    def _check_database(self) -> None:
+        if self.state.is_replaced:
+            raise StateDamaged(
+                f"{self.state.path} was removed or replaced while it was in use",
+                hint="leave and start again: releases and pins are found again from the node",
+            )
+
     @contextlib.asynccontextmanager
     async def exclusive(self, verb: str) -> AsyncIterator[None]:
         """Hold the data directory's lock and log the run.
@@ -109,11 +128,13 @@ class Session:
             ReadOnlyRefused: the session is read-only.
             ConfigError, NodeError: see `check_node`.
             LockHeld: another run holds it for longer than the settings allow, and nobody is told (`on_wait`).
+            StateDamaged: the database was removed while this session used it.
         """
         if self.settings.read_only:
             raise ReadOnlyRefused(f"{verb} changes something, and this run is read-only")
         wait_s = self.settings.lock_wait_s if self.on_wait is None else math.inf
         async with data_dir_lock(self.settings.data_dir, verb, wait_s=wait_s, on_wait=self.on_wait):
+            self._check_database()
             if self.state.is_copy:
                 self.state.close()
                 self.state = State.create(self.settings.data_dir)

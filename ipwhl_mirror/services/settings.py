@@ -24,12 +24,16 @@ class Settings:
         config: the configuration file with the command line and environment laid over it.
         read_only: refuse every change.
         lock_wait_s: how long to wait for another run.
+        config_file: where `config` was read from, or would have been; for messages.
+        no_color: show nothing in colour.
     """
 
     data_dir: Path
     config: Config
     read_only: bool = False
     lock_wait_s: float = DEFAULT_LOCK_WAIT_S
+    config_file: Path | None = None
+    no_color: bool = False
 
     @property
     def transfer(self) -> Transfer:

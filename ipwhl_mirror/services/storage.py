@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from ipwhl_mirror.services.errors import UsageProblem
 from ipwhl_mirror.services.holdings import holdings
-from ipwhl_mirror.services.planning import plan_removal
+from ipwhl_mirror.services.removals import plan_removal
 
 if TYPE_CHECKING:
     from ipwhl_mirror.nodes.base import GcPreview
-    from ipwhl_mirror.services.planning import Removal
+    from ipwhl_mirror.services.removals import Removal
     from ipwhl_mirror.services.session import Session
     from ipwhl_mirror.state.database import TrackedRelease
 

@@ -24,7 +24,7 @@ from ipwhl_mirror.services.reading_back import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ipwhl_mirror.nodes.base import PinProgress
     from ipwhl_mirror.services.holdings import Holding
@@ -51,6 +51,7 @@ class VerifyReport:
         blocks, bytes, wheels: distinct ones that were hashed.
         broken: what is still broken at the end.
         repaired: blocks that were broken and are mended.
+        mended: the same by release and wheel.
     """
 
     releases: tuple[TrackedRelease, ...]
@@ -60,6 +61,7 @@ class VerifyReport:
     wheels: int
     broken: tuple[Damage, ...]
     repaired: int
+    mended: tuple[Damage, ...] = ()
 
 
 async def verify(session: Session, rels: Sequence[str] = (), *, sink: ProgressSink = ignore) -> VerifyReport:
@@ -80,7 +82,7 @@ async def verify_and_repair(
     """The same, and what is broken is fetched again, without touching a pin, and read once more.
 
     Raises:
-        PinFailed: some could not be had; what could be was mended.
+        PinFailed: some could not be had; what could be was mended, and the details name both.
         UnknownRelease, AmbiguousRelease, NodeError.
     """
     async with session.exclusive("verify"):
@@ -88,8 +90,22 @@ async def verify_and_repair(
         if not found.broken:
             return found
 
+        for line in lines_by_wheel(found.broken):
+            sink(Progress(phase=Phase.VERIFY, note=f"broken: {line}"))
+        notes: dict[str, None] = {}
+
         def fetching(progress: PinProgress) -> None:
-            sink(Progress(phase=Phase.FETCH, done_bytes=progress.bytes, stalled_s=progress.stalled_s))
+            fresh = [note for note in progress.notes if note not in notes]
+            notes.update(dict.fromkeys(fresh))
+            for note in fresh or (None,):
+                sink(
+                    Progress(
+                        phase=Phase.FETCH,
+                        done_bytes=progress.bytes,
+                        stalled_s=progress.stalled_s,
+                        note=note,
+                    )
+                )
 
         wanted = {damage.block.cid.digest: damage.block.cid for damage in found.broken}
         try:
@@ -97,7 +113,7 @@ async def verify_and_repair(
                 wanted.values(), transfer=session.settings.transfer, on_progress=fetching
             )
         except PinFailed as error:
-            error.details = tuple(f"{_place(found, cid)}: {reason}" for cid, reason in error.failed)
+            error.details = _repair_lines(found.broken, error)
             raise
         again = await _verify(session, rels, sink)
         still = {damage.block.cid.digest for damage in again.broken}
@@ -109,17 +125,47 @@ async def verify_and_repair(
             wheels=again.wheels,
             broken=again.broken,
             repaired=len(wanted.keys() - still),
+            mended=tuple(damage for damage in found.broken if damage.block.cid.digest not in still),
         )
 
 
-def _place(found: VerifyReport, cid: Cid) -> str:
-    """Where a block was found to be broken, in words."""
-    for damage in found.broken:
-        if damage.block.cid.digest == cid.digest:
-            wheel = damage.block.wheel
-            part = f"{wheel.project}/{wheel.filename}" if wheel is not None else "index"
-            return f"{damage.tracked.name} {part} {cid}"
-    return str(cid)
+def lines_by_wheel(broken: Iterable[Damage]) -> tuple[str, ...]:
+    """What is broken, one line for each wheel of a release, in the order in which it was found."""
+    return _grouped((_place(damage), damage.block.cid, damage.block.reason.value) for damage in broken)
+
+
+def _repair_lines(broken: Sequence[Damage], error: PinFailed) -> tuple[str, ...]:
+    """The same of a repair that failed: what could not be had and why, then what was mended."""
+    places = {damage.block.cid.digest: _place(damage) for damage in broken}
+    missing = {cid.digest for cid, _ in error.failed}
+    return (
+        *_grouped((places.get(cid.digest, ""), cid, reason) for cid, reason in error.failed),
+        *_grouped(
+            (_place(damage), damage.block.cid, "mended")
+            for damage in broken
+            if damage.block.cid.digest not in missing
+        ),
+    )
+
+
+def _place(damage: Damage) -> str:
+    wheel = damage.block.wheel
+    part = f"{wheel.project}/{wheel.filename}" if wheel is not None else "index"
+    return f"{damage.tracked.name} {part}"
+
+
+def _grouped(blocks: Iterable[tuple[str, Cid, str]]) -> tuple[str, ...]:
+    """(place, block, words) in lines: a block by its CID, several of one place by their number and the words
+    of the first."""
+    by_place: dict[str, list[tuple[Cid, str]]] = {}
+    for place, cid, words in blocks:
+        by_place.setdefault(place, []).append((cid, words))
+    return tuple(
+        f"{place} {found[0][0]}: {found[0][1]}".lstrip()
+        if len(found) == 1
+        else f"{place}: {len(found)} blocks: {found[0][1]}".lstrip(": ")
+        for place, found in by_place.items()
+    )
 
 
 async def _verify(session: Session, rels: Sequence[str], sink: ProgressSink) -> VerifyReport:

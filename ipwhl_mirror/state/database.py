@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_Mark = tuple[int, int, int] | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedRelease:
     """A release this data directory knows.
@@ -91,6 +94,8 @@ class State:
         """The file; None for the empty one that stands in where there is no file."""
         self.is_copy = is_copy
         """It stands in memory, for the file or for none: a change needs `create`."""
+        self._copied: tuple[Path, _Mark] | None = None
+        self._inode = None if path is None or is_copy else path.stat().st_ino
 
     @classmethod
     def open(cls, directory: Path) -> State:
@@ -100,6 +105,13 @@ class State:
             StateDamaged: it is no database of ours, or of a newer version.
         """
         path = directory / "state.sqlite"
+        before = _file_mark(path)
+        state = cls._open(path)
+        state._copied = (path, before) if state.is_copy else None
+        return state
+
+    @classmethod
+    def _open(cls, path: Path) -> State:
         with _damage(path):
             try:
                 return cls._for_reading(_connect(path, "rw"), path)
@@ -132,6 +144,26 @@ class State:
             with _closed_on_error(db):
                 schema.bring_up_to_date(db)
             return cls(db, path=path)
+
+    @property
+    def is_replaced(self) -> bool:
+        """Its file was removed, or another one is in its place: what is written here would be lost."""
+        if self.path is None or self._inode is None:
+            return False
+        mark = _file_mark(self.path)
+        return mark is None or mark[0] != self._inode
+
+    @property
+    def is_outdated(self) -> bool:
+        """It stands in memory, and the file for which it does was begun or changed since."""
+        return self._copied is not None and _file_mark(self._copied[0]) != self._copied[1]
+
+    @property
+    def version(self) -> object:
+        """Differs from an earlier one when another connection changed the database in between."""
+        if self._copied is not None:
+            return self._copied[1]
+        return self._db.execute("PRAGMA data_version").fetchone()[0]
 
     def read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a query, for the modules of this package."""
@@ -322,6 +354,15 @@ class State:
         """Remember a choice."""
         with self.change() as db:
             db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+
+def _file_mark(path: Path) -> _Mark:
+    """Differs after any change of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from ipwhl_mirror.nodes.errors import NodeUnreachable, NoSpace, PinFailed
 from ipwhl_mirror.services.demo_pip import IndexSilent
 from ipwhl_mirror.services.errors import DamageFound, GuardRefused, KeptPartly, NothingSelected
 from ipwhl_mirror.state.errors import LockHeld
+from ipwhl_mirror.tui.key_names import UnknownKeyName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def errors_of_the_package() -> Iterator[type[Exception]]:
 
 
 # they never reach the command line: answered with an HTTP status, or caught where they are raised
-ANSWERED = (Refused, AttemptFailed, Stopped, IndexSilent)
+ANSWERED = (Refused, AttemptFailed, Stopped, IndexSilent, UnknownKeyName)
 
 
 def test_no_error_is_without_a_code() -> None:

@@ -45,3 +45,18 @@ async def test_other_programs_pins_are_listed_apart(session: Session, sample: Sa
     assert [(pin.cid, pin.name) for pin in found.foreign] == [(tree.cid, "photos")]
     assert found.pins == ()
     assert found.kept.bytes == 0
+
+
+async def test_a_release_alone_keeps_what_its_pins_share_among_themselves(
+    session: Session, sample: SampleRelease
+) -> None:
+    """Dropping one of two parts leaves what they share; dropping the release frees all of it."""
+    await releases.track(session, sample.root, label="one")
+    await pinning.pin(session, "one", Selection.parse(platforms=["linux-x86_64", "macos-arm64"]))
+    found = await inventory(session)
+    (release,) = found.releases
+    assert (release.tracked.name, release.pins) == ("one", 2)
+    assert release.amount == release.only_here == found.kept
+    each = sum(pin.only_here.bytes for pin in found.pins)
+    assert release.only_here.bytes == each + found.shared_bytes
+    assert found.shared_bytes > 0

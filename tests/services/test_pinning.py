@@ -210,6 +210,38 @@ async def test_unpin_of_what_is_not_pinned_lists_what_is(session: Session, sampl
     assert "-p linux-x86_64" in (caught.value.hint or "")
 
 
+async def test_several_pins_are_unpinned_by_one_plan(session: Session, sample: SampleRelease) -> None:
+    """What they share leaves with them, and counts once; pins by themselves, or all of a release."""
+    await releases.track(session, sample.root, label="one")
+    await pinning.pin(session, "one", Selection.parse(platforms=["linux-x86_64", "macos-arm64"]))
+    linux = (await planning.forecast_unpin(session, "one", LINUX)).removal
+    mac = (await planning.forecast_unpin(session, "one", MAC)).removal
+    both = {root.digest for root in (*linux.roots, *mac.roots)}
+    for chosen in ({"pins": both, "releases": set()}, {"pins": set(), "releases": {sample.root.digest}}):
+        removal = await planning.forecast_unpin_many(session, **chosen)
+        assert {root.digest for root in removal.roots} == both
+        assert removal.plan.staying.wheels == 0
+        assert removal.plan.reclaimable == removal.plan.leaving
+        assert removal.plan.leaving.wheels == linux.plan.leaving.wheels + mac.plan.reclaimable.wheels
+    one = await planning.forecast_unpin_many(session, releases=set(), pins={mac.roots[0].digest})
+    assert one.plan == mac.plan
+
+
+async def test_pins_of_others_are_not_among_several(session: Session, sample: SampleRelease) -> None:
+    """Asked for by itself one is refused; of a release only ours go, and without any that is said."""
+    await releases.track(session, sample.root, label="one")
+    await session.node.pin(sample.root, "photos")
+    await pinning.pin(session, "one", LINUX)
+    (ours,) = (await planning.forecast_unpin(session, "one", LINUX)).removal.roots
+    with pytest.raises(NotPinned, match="1 of 2 pins are not this program's"):
+        await planning.forecast_unpin_many(session, releases=set(), pins={ours.digest, sample.root.digest})
+    removal = await planning.forecast_unpin_many(session, releases={sample.root.digest}, pins=set())
+    assert removal.roots == (ours,)
+    await pinning.unpin(session, removal.roots)
+    with pytest.raises(NotPinned, match="no pin of these releases"):
+        await planning.forecast_unpin_many(session, releases={sample.root.digest}, pins=set())
+
+
 async def test_a_foreign_pin_is_adopted_and_never_removed(session: Session, sample: SampleRelease) -> None:
     """A pin that was there before keeps its name, and `unpin` does not touch it (guarantee 2)."""
     await releases.track(session, sample.root, label="one")

@@ -172,3 +172,29 @@ def test_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StateDamaged, match="version 99"):
         State.open(tmp_path)
     assert path.read_bytes() == before
+
+
+def test_what_another_connection_changes_moves_the_version(state: State, tmp_path: Path) -> None:
+    """Our own changes do not: they are known."""
+    before = state.version
+    state.remember("key", "ours")
+    assert state.version == before
+    other = State.open(tmp_path)
+    other.remember("key", "theirs")
+    other.close()
+    assert state.version != before
+
+
+def test_a_database_that_is_begun_later_outdates_the_empty_one(tmp_path: Path) -> None:
+    """And one that is removed, or has another in its place, is told by who uses it still."""
+    empty = State.open(tmp_path)
+    assert not empty.is_outdated
+    state = State.create(tmp_path)
+    assert empty.is_outdated
+    empty.close()
+    assert (state.is_outdated, state.is_replaced) == (False, False)
+    (tmp_path / "state.sqlite").unlink()
+    assert state.is_replaced
+    State.create(tmp_path).close()
+    assert state.is_replaced
+    state.close()

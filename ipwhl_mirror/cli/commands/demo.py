@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ipwhl_mirror.cli import demo_report
+from ipwhl_mirror.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from ipwhl_mirror.cli.run import Run
@@ -25,13 +26,14 @@ def demo(run: Run, no_ui: bool, offline: bool) -> None:
     pip downloads the wheels. Everything is in one temporary directory, which is removed at the end.
     """
 
-    async def work() -> None:
+    async def work() -> ExitCode:
         from ipwhl_mirror.cli.progress import progress_sink
         from ipwhl_mirror.services import demo as tour
         from ipwhl_mirror.services.demo_steps import Supply
 
         spoken = not run.json and not run.quiet
         done: list[Step] = []
+        code = ExitCode.DONE
 
         def tell(step: Step) -> None:
             done.append(step)
@@ -48,8 +50,9 @@ def demo(run: Run, no_ui: bool, offline: bool) -> None:
                     run.emit(demo_report.document(done), lambda: None)
                 elif run.ui is not None and not no_ui:
                     async with tour.mirroring(stage) as mirror:
-                        await run.ui.show_demo(mirror)
+                        code = ExitCode(await run.ui.show_demo(mirror, run.settings))
         if spoken:
             click.echo(demo_report.AFTERWARDS)
+        return code
 
     run.execute_alone(work, when_cut="the demo's files are removed")
