@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import gc
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.cli.app import cli
+from ipwhl_mirror.cli.terminal import missing_for_ui
 
 if TYPE_CHECKING:
     from ipwhl_mirror.services.session import Session
     from ipwhl_mirror.services.settings import Settings
+    from ipwhl_mirror.tui.preferences import Preferences
 
 
 def main() -> None:
     """Run, and leave with an exit code."""
-    on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    cli.main(prog_name="ipwhl-mirror", obj=_TerminalUi() if on_terminal else None)
+    cli.main(prog_name="ipwhl-mirror", obj=None if missing_for_ui() else _TerminalUi())
 
 
 class _TerminalUi:
@@ -26,35 +27,45 @@ class _TerminalUi:
         """Run it until it is left; gives the exit code."""
         from ipwhl_mirror.cli.exit_codes import ExitCode
         from ipwhl_mirror.cli.run import known_errors
+        from ipwhl_mirror.tui.preferences import preferences_of
 
         with known_errors():
+            # what is wrong in the configuration is told before the node is asked and the screen taken
+            preferences = preferences_of(settings)
             try:
-                return asyncio.run(_open_and_run(settings))
+                return asyncio.run(_open_and_run(settings, preferences))
             except (KeyboardInterrupt, asyncio.CancelledError):
                 return ExitCode.INTERRUPTED
 
-    async def show_demo(self, session: Session) -> int:
-        """The same on the demo's mirroring node, on the loop that runs."""
+    async def show_demo(self, session: Session, settings: Settings) -> int:
+        """The same on the demo's mirroring node, on the loop that runs, in the look of these settings."""
         from ipwhl_mirror.tui.app import run_async
         from ipwhl_mirror.tui.live import LiveBackend
+        from ipwhl_mirror.tui.preferences import preferences_of
 
+        preferences = preferences_of(settings)
         async with LiveBackend(session, is_demo=True) as backend:
-            return await run_async(backend, read_only=False)
+            return await run_async(backend, read_only=False, preferences=preferences)
 
 
-async def _open_and_run(settings: Settings) -> int:
+async def _open_and_run(settings: Settings, preferences: Preferences) -> int:
+    gc.disable()  # hundreds of modules are loaded, and there is nothing to collect among them
+    from ipwhl_mirror.cli.exit_codes import ExitCode
     from ipwhl_mirror.cli.run import end_on_signals
     from ipwhl_mirror.services.recovery import recover
     from ipwhl_mirror.services.session import Session
     from ipwhl_mirror.tui.app import run_async
     from ipwhl_mirror.tui.live import LiveBackend
 
+    gc.enable()
     end_on_signals()
     async with Session.open(settings) as session:
         await session.check_node()
         await recover(session)
         async with LiveBackend(session) as backend:
-            return await run_async(backend, read_only=settings.read_only)
+            code = await run_async(backend, read_only=settings.read_only, preferences=preferences)
+    task = asyncio.current_task()
+    return ExitCode.INTERRUPTED if task is not None and task.cancelling() else code
 
 
 if __name__ == "__main__":

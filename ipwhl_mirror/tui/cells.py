@@ -7,6 +7,7 @@ Nothing here reads markup. Widths are terminal cells, so a wide character counts
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -40,20 +41,27 @@ class Cell(NamedTuple):
     cut: Cut = Cut.END
 
 
+def width_of(text: str) -> int:
+    """How many cells a safe text takes; at once for ASCII, however long it is."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def cut_middle(text: str, width: int, mark: str) -> str:
     """The text in at most `width` cells: both ends, and `mark` for what is missing between."""
-    if cell_len(text) <= width:
+    if width_of(text) <= width:
         return text
     if width <= len(mark):
         return mark[: max(width, 0)]
     left = (width - len(mark) + 1) // 2
     right = width - len(mark) - left
+    if text.isascii():
+        return text[:left] + mark + text[len(text) - right :]
     return _prefix(text, left) + mark + _prefix(text[::-1], right)[::-1]
 
 
 def cut_end(text: str, width: int, mark: str) -> str:
     """The text in at most `width` cells: its beginning, and `mark` when something is missing."""
-    if cell_len(text) <= width:
+    if width_of(text) <= width:
         return text
     return mark[: max(width, 0)] if width <= len(mark) else _prefix(text, width - len(mark)) + mark
 
@@ -67,20 +75,20 @@ def fit(cell: Cell, width: int, mark: str) -> Cell:
 def fit_line(cells: Sequence[Cell], width: int, mark: str) -> list[Cell]:
     """A line in at most `width` cells: names give way first, the longest most; then the end is cut."""
     line = list(cells)
-    excess = sum(cell_len(cell.text) for cell in line) - width
+    excess = sum(width_of(cell.text) for cell in line) - width
     while excess > 0:
         names = [index for index, cell in enumerate(line) if cell.cut is Cut.MIDDLE]
-        longest = max(names, key=lambda index: cell_len(line[index].text), default=None)
-        if longest is None or cell_len(line[longest].text) <= 12:
+        longest = max(names, key=lambda index: width_of(line[index].text), default=None)
+        if longest is None or width_of(line[longest].text) <= 12:
             break
-        before = cell_len(line[longest].text)
+        before = width_of(line[longest].text)
         line[longest] = fit(line[longest], max(12, before - excess), mark)
-        excess -= before - cell_len(line[longest].text)
+        excess -= before - width_of(line[longest].text)
     room = width
     fitted = []
     for cell in line:
         fitted.append(fit(cell, room, mark))
-        room -= cell_len(fitted[-1].text)
+        room -= width_of(fitted[-1].text)
         if room <= 0:
             break
     return fitted
@@ -94,9 +102,15 @@ def strip_of(cells: Sequence[Cell], width: int, base: Style, tone_style: Callabl
 
 def tone_style(widget: Widget, tone: Tone) -> Style:
     """The colour and weight of a tone on a widget, without a background."""
-    style = widget.get_component_rich_style(tone.value)
+    return _without_background(widget.get_component_rich_style(tone.value))
+
+
+@lru_cache(maxsize=256)
+def _without_background(style: Style) -> Style:
     return Style(color=style.color, bold=style.bold)
 
 
 def _prefix(text: str, width: int) -> str:
-    return set_cell_size(text, width) if width > 0 else ""
+    if width <= 0:
+        return ""
+    return text[:width] if text.isascii() else set_cell_size(text, width)

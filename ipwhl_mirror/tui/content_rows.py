@@ -6,7 +6,6 @@ domain's own values (`PlatformRow`, `Project`, `Wheel`); nothing is made for a r
 
 from __future__ import annotations
 
-from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,11 @@ from ipwhl_mirror.domain.platforms import ANY
 from ipwhl_mirror.domain.releases import PlatformRow, Project, Wheel
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import BOXES, Glyphs, Tone
+from ipwhl_mirror.tui.lookup import Lookup, Order
 from ipwhl_mirror.tui.widgets.columns import Align, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Set
+    from collections.abc import Container, Hashable, Iterable, Sequence, Set
 
     from ipwhl_mirror.domain.marks import Marked
     from ipwhl_mirror.tui.backend import ReleaseView
@@ -30,34 +30,34 @@ if TYPE_CHECKING:
 Row = PlatformRow | Project | Wheel
 
 COLUMNS = (
-    Column(title="PLATFORM / PROJECT / WHEEL", width=28, flexible=True),
+    Column(title="PLATFORM / PROJECT / WHEEL", width=28, flexible=True, most=56),
     Column(title="MARKED", width=7, align=Align.RIGHT, rank=2),
     Column(title="WHEELS", width=7, align=Align.RIGHT, rank=1),
     Column(title="BYTES", width=10, align=Align.RIGHT),
     Column(title="HERE", width=10, align=Align.RIGHT, rank=4),
     Column(title="STATE", width=11),
-    Column(title="FILE", width=60, rank=6),
+    Column(title="FILE, OR PLATFORMS", width=60, rank=6, most=100),
 )
 
 BOX = range(2, 5)
 """Where a box stands in the first column, in cells."""
 
 
-class Order(Enum):
-    """How projects are sorted; the value is the column that shows it."""
-
-    NAME = 0
-    LARGEST = 3
-    WHEELS = 2
-
-
 class ReleaseRows:
-    """The rows of one release. Texts to filter by are made once, when first needed."""
+    """The rows of one release."""
 
-    def __init__(self, view: ReleaseView) -> None:
+    def __init__(self, view: ReleaseView, before: ReleaseRows | None = None) -> None:
+        """`before`: what was shown until now; where it is of the same release, its lookup serves again."""
         self.view = view
         self.platforms = tuple(sorted(view.summary.platforms, key=lambda row: row.platform == ANY))
         self.projects = view.release.projects
+        is_same = before is not None and before.lookup.release is view.release
+        self.lookup: Lookup = before.lookup if before is not None and is_same else Lookup(view.release)
+
+    def prepare(self) -> None:
+        """Make what the first filter, order and mark need; takes a while, and can be done in a thread."""
+        self.tally.prepare()
+        self.lookup.prepare()
 
     def rows(self, opened: Set[str], wanted: Filter, order: Order, *, reverse: bool = False) -> list[Row]:
         """What is listed.
@@ -66,28 +66,29 @@ class ReleaseRows:
             opened: names of projects that show their wheels.
             wanted: a project stays when its name passes, or with those of its wheels that pass.
         """
-        rows: list[Row]
+        ordered: Sequence[int] = self.lookup.ordered(order)
+        if reverse:
+            ordered = ordered[::-1]
         if wanted.is_empty:
-            rows = list(self.platforms)
-            for at in self._ordered(order, reverse=reverse):
+            rows: list[Row] = list(self.platforms)
+            if not opened:
+                rows += map(self.projects.__getitem__, ordered)
+                return rows
+            named: Container[int] = range(len(self.projects))
+            found: dict[int, list[Wheel]] = {}
+        else:
+            rows = [row for row in self.platforms if wanted.passes(row.platform.lower())]
+            named = self.lookup.projects(wanted)
+            found = self.lookup.wheels(wanted) if len(named) < len(self.projects) else {}
+        for at in ordered:
+            if at in named:
                 project = self.projects[at]
                 rows.append(project)
                 if project.name in opened:
                     rows += project.wheels
-            return rows
-        rows = [row for row in self.platforms if wanted.passes(row.platform.lower())]
-        found: dict[str, list[Wheel]] = {}
-        wheels = self.view.release.wheels
-        for at in wanted.select(self._wheel_texts):
-            found.setdefault(wheels[at].project, []).append(wheels[at])
-        for at in self._ordered(order, reverse=reverse):
-            project = self.projects[at]
-            if wanted.passes(project.name.lower()):
-                rows.append(project)
-                if project.name in opened:
-                    rows += project.wheels
-            elif project.name in found:
-                rows += (project, *found[project.name])
+            elif group := found.get(at):
+                rows.append(self.projects[at])
+                rows += group
         return rows
 
     def pinned_of(self, project: Project) -> int:
@@ -95,28 +96,15 @@ class ReleaseRows:
         pinned = self.view.pinned
         return sum(wheel.cid.digest in pinned for wheel in project.wheels) if pinned else 0
 
+    def platforms_of(self, project: Project) -> str:
+        """The platforms it has wheels for, in the order in which they are listed."""
+        families = frozenset[str]().union(*(wheel.tags.families for wheel in project.wheels))
+        return ", ".join(safe_text(row.platform) for row in self.platforms if row.platform in families)
+
     @cached_property
     def tally(self) -> Tally:
         """The release, counted for marks."""
         return Tally(self.view.release, here=self.view.here)
-
-    @cached_property
-    def _wheel_texts(self) -> list[str]:
-        release = self.view.release
-        families = {tags.text: " ".join(sorted(tags.families)) for tags in release.tag_sets}
-        return [f"{wheel.filename.lower()} {families[wheel.tags.text]}" for wheel in release.wheels]
-
-    @cached_property
-    def _bytes(self) -> list[int]:
-        return [sum(wheel.bytes for wheel in project.wheels) for project in self.projects]
-
-    def _ordered(self, order: Order, *, reverse: bool) -> list[int]:
-        indices = list(range(len(self.projects)))
-        if order is Order.LARGEST:
-            indices.sort(key=lambda at: -self._bytes[at])
-        elif order is Order.WHEELS:
-            indices.sort(key=lambda at: -len(self.projects[at].wheels))
-        return indices[::-1] if reverse else indices
 
 
 def row_key(row: Row) -> Hashable:
@@ -141,6 +129,30 @@ def versions(project: Project) -> str:
     return f"{len(found)} versions" if len(found) > 1 else "".join(found)
 
 
+def platform_bytes(wheels: Iterable[Wheel], known: Set[bytes]) -> list[str]:
+    """`linux-x86_64 16.8 MB`: the bytes of some wheels by platform, the most first, `any` last.
+
+    Args:
+        known: digests of wheels whose bytes were read here and are no claim.
+    """
+    found: dict[str, list[Wheel]] = {}
+    for wheel in wheels:
+        for family in wheel.tags.families:
+            found.setdefault(family, []).append(wheel)
+    sizes = {family: sum(wheel.bytes for wheel in group) for family, group in found.items()}
+    words = []
+    for family in sorted(found, key=lambda family: (family == ANY, -sizes[family], family)):
+        here = sum(wheel.bytes for wheel in found[family] if wheel.cid.digest in known)
+        words.append(f"{safe_text(family)} {figures.claimed_size(sizes[family], known=here)}")
+    return words
+
+
+def platforms_of(project: Project) -> str:
+    """The platforms it has a wheel for, `any` last."""
+    families = frozenset[str]().union(*(wheel.tags.families for wheel in project.wheels))
+    return safe_text("  ".join(sorted(families, key=lambda name: (name == ANY, name))))
+
+
 def row_cells(
     row: Row, rows: ReleaseRows, marked: Marked, glyphs: Glyphs, *, is_open: bool
 ) -> tuple[Cell, ...]:
@@ -160,7 +172,7 @@ def row_details(row: Row | None, rows: ReleaseRows, glyphs: Glyphs) -> list[Line
         look = glyphs.platform(row)
         shared = "comes along with every platform" if row.platform == ANY else ""
         return [
-            (Cell(safe_text(row.platform), Tone.HEAD), Cell(f"  {look.text}", look.tone)),
+            (Cell(safe_text(row.platform), Tone.HEAD, Cut.MIDDLE), Cell(f"  {look.text}", look.tone)),
             (
                 Cell(f"{figures.count(row.pinned_wheels)} of {figures.plural(row.wheels, 'wheel')} pinned, "),
                 Cell(figures.of_total(row.pinned_bytes, row.bytes)),
@@ -174,6 +186,7 @@ def row_details(row: Row | None, rows: ReleaseRows, glyphs: Glyphs) -> list[Line
                 Cell(f" {safe_text(versions(row))}", Tone.HEAD, Cut.MIDDLE),
                 Cell(f"  {rows.pinned_of(row)} of {figures.plural(len(row.wheels), 'wheel')} pinned"),
             ),
+            (Cell(glyphs.dot.join(platform_bytes(row.wheels, rows.view.pinned)) or "no wheel"),),
             (Cell(str(row.link.cid), Tone.MUTED, Cut.MIDDLE),),
         ]
     return [
@@ -217,7 +230,7 @@ def _project_cells(
         Cell(figures.claimed_size(total, known=here)),
         Cell(figures.size(here) if pinned else "-", Tone.MUTED),
         state,
-        Cell(""),
+        Cell(platforms_of(row), Tone.MUTED),
     )
 
 

@@ -11,6 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.services.requests import (
+    ExportRequest,
+    ImportRequest,
+    PinRequest,
+    PublishRequest,
+    TrackRequest,
+)
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.screens.confirm import (
@@ -20,7 +27,7 @@ from ipwhl_mirror.tui.screens.confirm import (
     quit_lines,
     unpin_lines,
 )
-from ipwhl_mirror.tui.screens.files import FileDialog, Wanted
+from ipwhl_mirror.tui.screens.files import FileDialog, Wanted, file_name
 from ipwhl_mirror.tui.screens.keep import KeepDialog
 from ipwhl_mirror.tui.screens.plan import PlanDialog, pin_title
 from ipwhl_mirror.tui.screens.python import PythonDialog
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.services.events import ProgressSink
     from ipwhl_mirror.tui.app import MirrorApp
-    from ipwhl_mirror.tui.backend import ReleaseSummary
+    from ipwhl_mirror.tui.backend import PinForecast, ReleaseSummary
     from ipwhl_mirror.tui.screens.contents import ContentsScreen
 
 
@@ -40,7 +47,14 @@ async def pin(app: MirrorApp, summary: ReleaseSummary, selection: Selection) -> 
     forecast = await app.backend.forecast_pin(summary.cid, selection)
     await asyncio.to_thread(lambda: [forecast.plan.subset_cid, *(part.tree for part in forecast.plan.parts)])
     if await app.push_screen_wait(PlanDialog(app.desk, forecast)):
-        app.queue(pin_title(forecast).replace("Pin", "pin", 1), partial(app.backend.pin, forecast))
+        queue_pin(app, forecast)
+
+
+def queue_pin(app: MirrorApp, forecast: PinForecast) -> None:
+    """Queue what a forecast lists; if it does not get done in this run, the next one plans anew."""
+    request = PinRequest(cid=str(forecast.summary.cid), selection=forecast.plan.selection.cli_text())
+    title = pin_title(forecast).replace("Pin", "pin", 1)
+    app.queue(title, partial(app.backend.pin, forecast), request)
 
 
 async def unpin(app: MirrorApp, summary: ReleaseSummary, selection: Selection | None) -> None:
@@ -53,29 +67,12 @@ async def unpin(app: MirrorApp, summary: ReleaseSummary, selection: Selection | 
         app.queue(f"unpin {what} of {name}", partial(app.backend.unpin, forecast))
 
 
-async def track(app: MirrorApp) -> None:
-    """Ask for a CID; track it."""
-    request = await app.push_screen_wait(TrackDialog(app.desk, _labels(app)))
+async def track(app: MirrorApp, cid: str = "") -> None:
+    """Ask for a CID, with this one to begin with; track it."""
+    request = await app.push_screen_wait(TrackDialog(app.desk, _labels(app), cid))
     if request is not None:
         title = f"track {request.label or request.cid}"
-        app.queue(title, partial(app.backend.track, request.cid, request.label))
-
-
-async def untrack(app: MirrorApp, summary: ReleaseSummary) -> None:
-    """Forget a release when told to."""
-    name = safe_text(summary.name)
-    lines = [
-        (Cell(str(summary.cid), Tone.MUTED),),
-        (),
-        (Cell("Its index is forgotten. Its pins must be gone before; no wheel is deleted."),),
-    ]
-    if await app.push_screen_wait(ConfirmDialog(app.desk, f"Untrack {name}", lines, verb="Untrack")):
-        backend = app.backend
-
-        async def work(on_progress: ProgressSink) -> str:
-            return await backend.untrack(summary.cid)
-
-        app.queue(f"untrack {name}", work)
+        app.request(title, TrackRequest(cid=str(request.cid), label=request.label))
 
 
 async def export(app: MirrorApp, summary: ReleaseSummary, selection: Selection) -> None:
@@ -92,12 +89,14 @@ async def export(app: MirrorApp, summary: ReleaseSummary, selection: Selection) 
             lines,
             wanted=Wanted.NEW_FILE,
             verb="Export",
-            path=f"{safe_text(summary.label or str(summary.cid))}.car",
+            path=file_name(summary.name, ".car"),
         )
     )
     if request is not None:
-        work = partial(app.backend.export, summary.cid, selection, request.path)
-        app.queue(f"export {part} of {safe_text(summary.name)}", work)
+        asked = ExportRequest(
+            cid=str(summary.cid), selection=selection.cli_text(), path=str(request.path.absolute())
+        )
+        app.request(f"export {part} of {safe_text(summary.name)}", asked)
 
 
 async def import_car(app: MirrorApp) -> None:
@@ -114,8 +113,8 @@ async def import_car(app: MirrorApp) -> None:
         )
     )
     if request is not None:
-        work = partial(app.backend.import_car, request.path, request.label)
-        app.queue(f"import {safe_text(request.path.name)}", work)
+        asked = ImportRequest(path=str(request.path.absolute()), label=request.label)
+        app.request(f"import {safe_text(request.path.name)}", asked)
 
 
 async def publish(app: MirrorApp) -> None:
@@ -132,8 +131,8 @@ async def publish(app: MirrorApp) -> None:
         )
     )
     if request is not None:
-        work = partial(app.backend.publish, request.path, request.label)
-        app.queue(f"publish {safe_text(request.label or request.path.name)}", work)
+        asked = PublishRequest(path=str(request.path.absolute()), label=request.label)
+        app.request(f"publish {safe_text(request.label or request.path.name)}", asked)
 
 
 def _labels(app: MirrorApp) -> set[str]:
@@ -167,13 +166,15 @@ async def collect(app: MirrorApp) -> None:
 
 
 async def leave(app: MirrorApp) -> None:
-    """Quit; ask when jobs would be cancelled by it."""
+    """Quit; ask when jobs would be cut off by it."""
     jobs = app.desk.jobs.open
     if not jobs:
         app.exit()
         return
     title = f"Quit while {len(jobs)} job{'s' if len(jobs) > 1 else ''} run or wait"
-    if await app.push_screen_wait(ConfirmDialog(app.desk, title, quit_lines(jobs), verb="Quit")):
+    if await app.push_screen_wait(
+        ConfirmDialog(app.desk, title, quit_lines(jobs, app.runner.resumes), verb="Quit")
+    ):
         app.exit()
 
 

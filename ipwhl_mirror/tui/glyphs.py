@@ -67,6 +67,8 @@ class Glyphs:
     bar_full: str
     bar_part: str
     bar_empty: str
+    bar_shared: str
+    bar_gone: str
 
     def platform(self, row: PlatformRow) -> Look:
         """How far a platform is here; a part in per cent of its bytes, rounded down."""
@@ -122,6 +124,8 @@ UNICODE = Glyphs(
     bar_full="█",
     bar_part="▒",
     bar_empty="░",
+    bar_shared="▓",
+    bar_gone="▚",
 )
 
 ASCII = Glyphs(
@@ -143,6 +147,8 @@ ASCII = Glyphs(
     bar_full="#",
     bar_part="=",
     bar_empty=".",
+    bar_shared="%",
+    bar_gone="-",
 )
 
 

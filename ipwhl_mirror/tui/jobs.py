@@ -1,8 +1,9 @@
 """Jobs of the terminal UI: what runs, what waits, what came of it.
 
 Everything that changes something is a job, and jobs run one at a time in the order they were asked for. A
-job outlives the screen that started it. This module knows no Textual: it is driven by whoever runs
-`JobQueue.run` as a task and reports that task's end with `settle`.
+job outlives the screen that started it, and one that is kept outlives the run: what is still open, or was cut
+off by the end of the run, is `to_resume`. This module knows no Textual: it is driven by whoever runs
+`JobQueue.run` as a task.
 """
 
 from __future__ import annotations
@@ -11,9 +12,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.services.events import Progress, ProgressSink
+from ipwhl_mirror.services.session import utc_now
+from ipwhl_mirror.tui.job_log import JobLog, Kind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ipwhl_mirror.services.requests import Request
 
 
 class JobState(Enum):
@@ -38,6 +47,28 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.FAILED: frozenset(),
     JobState.CANCELLED: frozenset(),
 }
+
+
+class Change(Enum):
+    """What is other about a job."""
+
+    STATE = "state"
+    PROGRESS = "progress"
+
+
+class Fate(Enum):
+    """What the end of a run means to a job that is open then."""
+
+    RESUMES = "resumes next time"
+    ENDS = "does not resume"
+
+
+class Origin(Enum):
+    """Why a job is there; the value is what its log begins with."""
+
+    ASKED = "asked for"
+    RESUMED = "resumed: an earlier run did not finish it"
+    AGAIN = "tried again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +100,38 @@ Work = Callable[[ProgressSink], Awaitable[str]]
 """Does a job, telling its progress; gives the outcome in words."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Job:
     """One thing that was asked for.
 
     Attributes:
         title: what, in words; safe to print.
+        request: the same for a later run; None where it must not be done by itself.
+        fate: whether it is written down for the next run.
         progress: the last that was told.
-        notes: what was worth telling on the way, oldest first.
+        holder: who holds the data directory, in words, while it waits for that; "" when it does not.
         outcome: in words, when done.
+        is_cancelling: a person wants it to end.
+        was_cut: it ended with the run, not by its work nor by a person.
     """
 
     number: int
     title: str
     work: Work
+    queued_at: datetime
+    request: Request | None = None
+    fate: Fate = Fate.ENDS
+    origin: Origin = Origin.ASKED
     state: JobState = JobState.QUEUED
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
     progress: Progress | None = None
-    notes: list[str] = field(default_factory=list)
+    holder: str = ""
+    log: JobLog = field(default_factory=JobLog)
     outcome: str = ""
     failure: Failure | None = None
+    is_cancelling: bool = False
+    was_cut: bool = False
 
     @property
     def percent(self) -> int | None:
@@ -95,6 +139,17 @@ class Job:
         if self.progress is None or not self.progress.total_bytes:
             return None
         return min(self.progress.done_bytes * 100 // self.progress.total_bytes, 100)
+
+    @property
+    def can_be_tried_again(self) -> bool:
+        """It ended without being done."""
+        return self.state in (JobState.FAILED, JobState.CANCELLED)
+
+    def elapsed_s(self, now: datetime) -> float | None:
+        """How long it ran, or has been running; None before it started."""
+        if self.started_at is None:
+            return None
+        return max(((self.ended_at or now) - self.started_at).total_seconds(), 0.0)
 
     def move(self, state: JobState) -> None:
         """Change state along `MOVES`.
@@ -110,10 +165,13 @@ class Job:
 class JobQueue:
     """All jobs of a run, oldest first; at most one is running."""
 
-    def __init__(self, changed: Callable[[Job], None]) -> None:
-        """`changed` is called after every change of a job, on the event loop."""
+    def __init__(
+        self, changed: Callable[[Job, Change], None], *, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        """`changed` is called after every change of a job, on the event loop; `clock` gives UTC."""
         self.jobs: list[Job] = []
         self._changed = changed
+        self._clock = clock
         self._turn = asyncio.Lock()
 
     @property
@@ -126,29 +184,81 @@ class JobQueue:
         """The one that runs."""
         return next((job for job in self.jobs if job.state is JobState.RUNNING), None)
 
-    def add(self, title: str, work: Work) -> Job:
+    @property
+    def to_resume(self) -> tuple[Job, ...]:
+        """Those the next run should do, if this one ended now, in order."""
+        return tuple(
+            job
+            for job in self.jobs
+            if job.fate is Fate.RESUMES and not job.is_cancelling and (job.state.is_open or job.was_cut)
+        )
+
+    def add(
+        self,
+        title: str,
+        work: Work,
+        *,
+        request: Request | None = None,
+        fate: Fate = Fate.ENDS,
+        origin: Origin = Origin.ASKED,
+    ) -> Job:
         """Queue a job; it starts when `run` is driven and its turn comes."""
-        job = Job(len(self.jobs) + 1, safe_text(title), work)
+        job = Job(
+            number=len(self.jobs) + 1,
+            title=safe_text(title),
+            work=work,
+            queued_at=self._clock(),
+            request=request,
+            fate=fate,
+            origin=origin,
+        )
+        before = len(self.open)
         self.jobs.append(job)
-        self._changed(job)
+        behind = f"; {before} before it" if before else ""
+        self._enter(job, Kind.STATE, job.state.value, f"{origin.value}{behind}")
+        self._changed(job, Change.STATE)
         return job
 
     async def run(self, job: Job) -> None:
-        """Wait for the job's turn and do it. Errors of the work pass through; `settle` records the end.
+        """Wait for the job's turn, do it, and record how it ended. Errors of the work pass through.
 
-        On cancel: what the work promises; a job that was waiting has done nothing.
+        On cancel: what the work promises; a job that was waiting has done nothing and stays as it is.
         """
-
-        def sink(progress: Progress) -> None:
-            if progress.note:
-                job.notes.append(safe_text(progress.note))
-            job.progress = progress
-            self._changed(job)
-
         async with self._turn:
             job.move(JobState.RUNNING)
-            self._changed(job)
-            job.outcome = safe_text(await job.work(sink))
+            job.started_at = self._clock()
+            self._enter(job, Kind.STATE, job.state.value, "started")
+            self._changed(job, Change.STATE)
+            try:
+                job.outcome = safe_text(await job.work(lambda progress: self._tell(job, progress)))
+            except asyncio.CancelledError:
+                job.was_cut = not job.is_cancelling
+                self.settle(job, JobState.CANCELLED)
+                raise
+            except Exception as error:
+                self.settle(job, JobState.FAILED, error)
+                raise
+            self.settle(job, JobState.DONE)
+
+    def cancel(self, job: Job) -> None:
+        """A person wants it to end: one that waits has, one that runs will when its task is cancelled."""
+        if job.state.is_open and not job.is_cancelling:
+            job.is_cancelling = True
+            self._enter(job, Kind.STATE, job.state.value, "cancelling; what was fetched stays")
+            if job.state is JobState.QUEUED:
+                self.settle(job, JobState.CANCELLED)
+            else:
+                self._changed(job, Change.STATE)
+
+    def held_up(self, holder: str | None) -> None:
+        """The running job waits for another run that holds the data directory; None: not any more."""
+        job, holder = self.running, safe_text(holder or "")
+        if job is None or job.holder == holder:
+            return
+        job.holder = holder
+        words = f"another run holds the data directory ({holder}); waiting" if holder else "the wait is over"
+        self._enter(job, Kind.NOTE, "lock", words)
+        self._changed(job, Change.STATE)
 
     async def ended(self) -> None:
         """Wait until no job runs; for the end of a run, when those that wait were cancelled."""
@@ -160,6 +270,27 @@ class JobQueue:
         if not job.state.is_open:
             return
         job.move(state)
+        job.ended_at = self._clock()
+        job.holder = ""
         if error is not None:
             job.failure = Failure.of(error)
-        self._changed(job)
+            self._enter_failure(job, job.failure)
+        else:
+            words = "by the end of the run" if job.was_cut else job.outcome or state.value
+            self._enter(job, Kind.STATE, state.value, words)
+        self._changed(job, Change.STATE)
+
+    def _tell(self, job: Job, progress: Progress) -> None:
+        job.log.add_progress(self._clock(), job.progress, progress)
+        job.progress = progress
+        self._changed(job, Change.PROGRESS)
+
+    def _enter_failure(self, job: Job, failure: Failure) -> None:
+        for line in failure.details:
+            self._enter(job, Kind.FAULT, "", line)
+        self._enter(job, Kind.FAULT, job.state.value, failure.words)
+        if failure.hint:
+            self._enter(job, Kind.NOTE, "hint", failure.hint)
+
+    def _enter(self, job: Job, kind: Kind, about: str, text: str) -> None:
+        job.log.add(self._clock(), kind, about, text)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 
+from ipwhl_mirror.tui.key_names import show_key
+
 QUIT_NOW = "app.quit_now"
 """The key that works whatever is in front."""
 
@@ -28,6 +30,7 @@ class Place(Enum):
     PINS = "Pins and storage"
     DIFF = "Diff"
     JOBS = "Jobs"
+    LOG = "Log of a job"
     DIALOG = "In a dialog"
 
 
@@ -49,6 +52,7 @@ class Key:
         words: what it does, in a word or two, for the key bar.
         help: the same for the help overlay; empty where `words` says it all.
         rank: order in the key bar, the lowest is dropped last; None: not in the key bar.
+        instead: what is shown where the key was taken away.
     """
 
     id: str
@@ -59,16 +63,29 @@ class Key:
     place: Place
     effect: Effect = Effect.READS
     rank: int | None = None
+    instead: str = ""
+
+    @property
+    def first(self) -> str:
+        """Textual's name of the taught key."""
+        return self.keys.partition(",")[0]
+
+    @property
+    def is_taken_away(self) -> bool:
+        """No key of a keyboard does it; the command palette still does."""
+        return self.keys.startswith(_NO_KEY)
 
     @property
     def shown(self) -> str:
         """The keys as people know them."""
-        return " ".join(_NAMES.get(key, key) for key in self.keys.split(","))
+        if self.is_taken_away:
+            return self.instead
+        return " ".join(show_key(name) for name in self.keys.split(","))
 
     @property
     def shown_first(self) -> str:
         """The taught key alone."""
-        return self.shown.split(" ")[0]
+        return self.instead if self.is_taken_away else show_key(self.first)
 
     @property
     def explained(self) -> str:
@@ -76,18 +93,12 @@ class Key:
         return self.help or self.words
 
 
-_NAMES = {
-    "question_mark": "?",
-    "slash": "/",
-    "colon": ":",
-    "plus": "+",
-    "asterisk": "*",
-    "escape": "esc",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "home": "Home",
-    "end": "End",
-}
+_NO_KEY = "no-key-"
+
+
+def no_key(id: str) -> str:  # noqa: A002
+    """The name of a key that no keyboard has, for what is done without one: its own for each id."""
+    return _NO_KEY + id
 
 
 class _Row(NamedTuple):
@@ -127,7 +138,7 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("list.find", "slash", "screen.find", "find", "filter; !word leaves out", rank=33),
         _Row("list.sort", "s", "screen.sort", "sort", "sort by the next column"),
         _Row("list.reverse", "S", "screen.reverse", "reverse the order"),
-        _Row("list.back", "escape", "screen.back", "back", "range, filter, then back", rank=57),
+        _Row("list.back", "escape", "screen.back", "back", "filter, range, marks, back", rank=57),
     ),
     Place.RELEASES: (
         _Row("release.open", "enter", "open", "open", rank=15),
@@ -137,11 +148,16 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("release.unpin", "u", "unpin", "unpin", "unpin (shows what, asks)", 30, _CHANGES),
         _Row("release.platforms", "m", "platforms", "platforms", "choose platforms to pin", rank=25),
         _Row("release.verify", "V", "verify", "verify", "verify: hash every block", 50, _CHANGES),
-        _Row("release.diff", "d", "diff", "diff", "diff to the release before", rank=28),
+        _Row("release.repair", "R", "repair", "repair", "verify, refetch the broken", 51, _CHANGES),
+        _Row("release.diff", "d", "diff", "diff", "diff: before, or 2 marked", rank=28),
         _Row("release.untrack", "T", "untrack", "untrack", "forget it, when unpinned", effect=_CHANGES),
         _Row("release.import", "i", "import_car", "import", "import a CAR file", 47, _CHANGES),
         _Row("release.publish", "P", "publish", "publish", "publish wheels", 48, _CHANGES),
         _Row("release.copy", "y", "copy", "copy CID", rank=55),
+        _Row("release.copy_menu", "Y", "copy_menu", "copy menu", "copy CID, pip line, ..."),
+        _Row("release.mark", "space", "mark", "mark", "mark, and to the next", rank=49),
+        _Row("release.range", "v", "range", "range", "start or end a range"),
+        _Row("release.all", "a", "mark_all", "mark all", "mark all in view"),
     ),
     Place.CONTENTS: (
         _Row("contents.mark", "space", "mark", "mark", "mark platform or project", rank=15),
@@ -149,12 +165,14 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("contents.all", "a", "all", "all", "mark all of them in view", rank=35),
         _Row("contents.open", "enter", "open", "open", "open or close a project", rank=40),
         _Row("contents.expand", "asterisk", "expand", "open all", "open or close all", rank=58),
+        _Row("contents.only", "f", "only_marked", "only marked", "only what is marked"),
         _Row("contents.python", "plus", "python", "python", "only for these Pythons", rank=42),
         _Row("contents.pin", "p", "pin", "pin", "pin it (plan first)", 20, _CHANGES),
         _Row("contents.unpin", "u", "unpin", "unpin", "unpin it (asks)", 30, _CHANGES),
         _Row("contents.verify", "V", "verify", "verify", "verify: hash every block", 56, _CHANGES),
         _Row("contents.export", "x", "export", "export", "export it to a CAR file", 57, _CHANGES),
         _Row("contents.copy", "y", "copy", "copy line", "copy the command line", rank=50),
+        _Row("contents.copy_menu", "Y", "copy_menu", "copy menu", "copy CID, pip line, ..."),
     ),
     Place.PLATFORMS: (
         _Row("platform.left", "left,h", "left", "left", "the release before"),
@@ -173,20 +191,32 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("pin.verify", "V", "verify", "verify", "verify its release", 50, _CHANGES),
         _Row("pin.export", "x", "export", "export", "export it to a CAR file", 52, _CHANGES),
         _Row("pin.copy", "y", "copy", "copy CID", rank=55),
+        _Row("pin.mark", "space", "mark", "mark", "mark, and to the next", rank=49),
+        _Row("pin.range", "v", "range", "range", "start or end a range"),
+        _Row("pin.all", "a", "mark_all", "mark all", "mark all in view"),
     ),
     Place.DIFF: (
-        _Row("diff.open", "enter", "open", "open", "open the new release", rank=15),
+        _Row("diff.open", "enter", "open", "open", "open it in the new release", rank=15),
+        _Row("diff.pin", "p", "pin", "pin", "pin the same of the new", 18, _CHANGES),
         _Row("diff.other", "o", "other", "other release", "compare with an older one", rank=20),
     ),
     Place.JOBS: (
+        _Row("job.log", "l,enter", "log", "log", "what happened when", rank=12),
         _Row("job.cancel", "x", "cancel", "cancel", "cancel; fetched bytes stay", rank=15),
         _Row("job.retry", "e", "retry", "retry", "try again", 20, _CHANGES),
+        _Row("job.repair", "R", "repair", "repair", "verify and repair", 18, _CHANGES),
+    ),
+    Place.LOG: (
+        _Row("log.follow", "f", "follow", "follow", "follow the end, or stop", rank=12),
+        _Row("log.copy", "y", "copy", "copy line", "copy this entry", rank=20),
     ),
     Place.DIALOG: (
         _Row("dialog.no", "escape,n", "no", "cancel"),
         _Row("dialog.yes", "y", "yes", "do it"),
         _Row("dialog.previous", "left", "app.focus_previous", "previous button"),
         _Row("dialog.next", "right", "app.focus_next", "next button"),
+        _Row("dialog.up", "up", "up", "up", "scroll, or the one above"),
+        _Row("dialog.down", "down", "down", "down", "scroll, or the one below"),
     ),
 }
 

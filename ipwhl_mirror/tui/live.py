@@ -5,16 +5,17 @@ Reading calls run at once; changing ones hold the data directory's lock only whi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.diffs import diff_releases, new_bytes
 from ipwhl_mirror.domain.display import safe_text
-from ipwhl_mirror.domain.figures import size
+from ipwhl_mirror.domain.figures import plural, size
 from ipwhl_mirror.domain.plans import plan_pin
 from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.services import (
-    demo,
+    addresses,
     overview,
     pinning,
     planning,
@@ -23,27 +24,33 @@ from ipwhl_mirror.services import (
     transfer,
     verifying,
 )
-from ipwhl_mirror.services.demo_steps import Supply
-from ipwhl_mirror.services.errors import DamageFound
 from ipwhl_mirror.services.holdings import holdings
 from ipwhl_mirror.services.inventory import inventory
 from ipwhl_mirror.services.storage import collect_garbage, forecast_prune, preview_gc
 from ipwhl_mirror.tui.backend import (
     Backend,
     DiffView,
+    Lifetime,
     Overview,
-    PinEntry,
     PinForecast,
-    PinLine,
-    PinOwner,
     PruneForecast,
     ReleaseSummary,
     ReleaseView,
     Storage,
     UnpinForecast,
 )
+from ipwhl_mirror.tui.live_jobs import LiveJobs, damage_found
+from ipwhl_mirror.tui.live_releases import ShownReleases
+from ipwhl_mirror.tui.live_values import (
+    pin_lines,
+    removal_words,
+    storage_of,
+    summary_of,
+    unpin_forecast,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import Self
 
@@ -51,17 +58,18 @@ if TYPE_CHECKING:
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import GcPreview
     from ipwhl_mirror.services.events import ProgressSink
-    from ipwhl_mirror.services.overview import ReleaseStatus
-    from ipwhl_mirror.services.planning import Removal
+    from ipwhl_mirror.services.overview import Glance
     from ipwhl_mirror.services.session import Session
 
 
-class LiveBackend(Backend):
+class LiveBackend(LiveJobs, Backend):
     """Services over one session; an async context manager, whose end removes a demo that was begun."""
 
     def __init__(self, session: Session, *, is_demo: bool = False) -> None:
+        super().__init__(session, Lifetime.RUN if is_demo else Lifetime.KEPT)
         self._session = session
         self._is_demo = is_demo
+        self._releases = ShownReleases(session)
         self._demo = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -69,6 +77,11 @@ class LiveBackend(Backend):
 
     async def __aexit__(self, *_: object) -> None:
         await self._demo.aclose()
+        self.close_unfinished()
+
+    async def glance(self) -> Glance:
+        """See Backend."""
+        return await overview.glance(self._session)
 
     async def overview(self) -> Overview:
         """See Backend."""
@@ -76,13 +89,13 @@ class LiveBackend(Backend):
         return Overview(
             now=self._session.clock(),
             node=report.node,
-            releases=tuple(_summary(item) for item in report.releases),
+            releases=tuple(summary_of(item) for item in report.releases),
             is_demo=self._is_demo,
         )
 
     async def load(self, cid: Cid) -> ReleaseView:
         """See Backend."""
-        loaded = await releases.load(self._session, str(cid))
+        loaded = await self._releases.load(cid)
         shown = await overview.show_loaded(self._session, loaded, Selection.parse())
         here = await planning.digests_here(self._session, loaded, await self._session.node.pinned())
         return ReleaseView(
@@ -95,7 +108,8 @@ class LiveBackend(Backend):
 
     async def forecast_pin(self, cid: Cid, selection: Chosen) -> PinForecast:
         """See Backend."""
-        forecast = await planning.forecast_pin(self._session, str(cid), selection)
+        loaded = await self._releases.load(cid)
+        forecast = await planning.forecast_loaded(self._session, loaded, selection)
         return PinForecast(
             summary=await self._summary_of(cid),
             plan=forecast.plan,
@@ -119,24 +133,27 @@ class LiveBackend(Backend):
     async def forecast_unpin(self, cid: Cid, selection: Chosen | None) -> UnpinForecast:
         """See Backend."""
         forecast = await planning.forecast_unpin(self._session, str(cid), selection)
-        return UnpinForecast(
-            summary=await self._summary_of(cid),
-            going=_pin_lines(forecast.removal),
-            plan=forecast.removal.plan,
-            unread=forecast.removal.unread,
+        return unpin_forecast(forecast.removal, await self._summary_of(cid))
+
+    async def forecast_unpin_many(
+        self, *, releases: Sequence[Cid] = (), pins: Sequence[Cid] = ()
+    ) -> UnpinForecast:
+        """See Backend."""
+        removal = await planning.forecast_unpin_many(
+            self._session,
+            releases={cid.digest for cid in releases},
+            pins={cid.digest for cid in pins},
         )
+        return unpin_forecast(removal)
 
     async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
         """See Backend."""
         removed = await pinning.unpin(self._session, [line.cid for line in forecast.going])
-        at_most = "at most " if forecast.unread else ""
-        reclaimable = size(forecast.plan.reclaimable.bytes)
-        return f"{len(removed)} pin(s) removed; {at_most}{reclaimable} go with the next gc"
+        return removal_words(forecast, len(removed))
 
     async def diff(self, old: Cid, new: Cid) -> DiffView:
         """See Backend."""
-        before = await releases.load(self._session, str(old))
-        after = await releases.load(self._session, str(new))
+        before, after = await self._releases.load(old), await self._releases.load(new)
         pins = await self._session.node.pinned()
         here = await planning.digests_here(self._session, after, pins)
         parts = [
@@ -144,15 +161,24 @@ class LiveBackend(Backend):
             for holding in holdings(self._session, pins)
             if holding.tracked.cid.digest == old.digest and holding.selection is not None
         ]
+        # two large releases are compared for a while
+        diff, platforms, costs = await asyncio.to_thread(
+            lambda: (
+                diff_releases(before.release, after.release, Selection.parse()),
+                new_bytes(before.release, after.release),
+                tuple(
+                    (part.cli_text(), plan_pin(after.release, part, here=here, pinned=pins).fetch)
+                    for part in parts
+                ),
+            )
+        )
         return DiffView(
             old=await self._summary_of(old),
             new=await self._summary_of(new),
-            diff=diff_releases(before.release, after.release, Selection.parse()),
-            platforms=new_bytes(before.release, after.release),
-            costs=tuple(
-                (part.cli_text(), plan_pin(after.release, part, here=here, pinned=pins).fetch)
-                for part in parts
-            ),
+            diff=diff,
+            platforms=platforms,
+            costs=costs,
+            here=frozenset(here),
         )
 
     async def export(self, cid: Cid, selection: Chosen, path: Path, on_progress: ProgressSink) -> str:
@@ -163,40 +189,21 @@ class LiveBackend(Backend):
     async def import_car(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
         """See Backend."""
         report = await transfer.import_car(self._session, path, label=label, sink=on_progress)
-        return f"{report.loaded.tracked.name}: {report.wheels} wheels, {len(report.pinned)} pin(s)"
+        return f"{report.loaded.tracked.name}: {report.wheels} wheels, {plural(len(report.pinned), 'pin')}"
 
     async def publish(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
         """See Backend."""
         loaded = await publishing.publish(self._session, [path], label=label, sink=on_progress)
         return f"{len(loaded.release.wheels)} wheels published: {loaded.tracked.cid}"
 
+    def index_url(self, cid: Cid) -> str:
+        """See Backend."""
+        return addresses.index_url(addresses.own_gateway(self._session), cid)
+
     async def storage(self) -> Storage:
         """See Backend."""
         found = await inventory(self._session)
-        pins = [
-            PinEntry(
-                cid=held.holding.pin.cid,
-                owner=PinOwner.ADOPTED if held.holding.pin.adopted else PinOwner.OURS,
-                name=held.holding.pin.name,
-                release=held.holding.tracked.cid,
-                release_name=held.holding.tracked.name,
-                selection=held.holding.pin.selection,
-                wheels=held.amount.wheels,
-                bytes=held.amount.bytes,
-                only_here=held.only_here.bytes,
-                verified_at=held.holding.verification.verified_at if held.holding.verification else None,
-            )
-            for held in found.pins
-        ]
-        pins += [PinEntry(cid=pin.cid, owner=PinOwner.OTHER, name=pin.name) for pin in found.foreign]
-        return Storage(
-            pins=tuple(pins),
-            ours=found.kept.bytes,
-            shared=found.shared_bytes,
-            other=found.other_bytes,
-            free=found.node.free_bytes,
-            budget=found.budget,
-        )
+        return storage_of(found, reserve=self._session.settings.config.storage.reserve_free)
 
     async def forecast_prune(self, keep: int) -> PruneForecast:
         """See Backend."""
@@ -204,7 +211,7 @@ class LiveBackend(Backend):
         return PruneForecast(
             keep=keep,
             kept=tuple(release.name for release in forecast.kept),
-            going=_pin_lines(forecast.removal),
+            going=pin_lines(forecast.removal),
             plan=forecast.removal.plan,
             unread=forecast.removal.unread,
         )
@@ -212,7 +219,7 @@ class LiveBackend(Backend):
     async def prune(self, forecast: PruneForecast, on_progress: ProgressSink) -> str:
         """See Backend."""
         removed = await pinning.unpin(self._session, [line.cid for line in forecast.going])
-        return f"{len(removed)} pin(s) removed"
+        return removal_words(forecast, len(removed))
 
     async def preview_gc(self) -> GcPreview:
         """See Backend."""
@@ -221,21 +228,15 @@ class LiveBackend(Backend):
     async def collect_garbage(self, on_progress: ProgressSink) -> str:
         """See Backend."""
         removed = await collect_garbage(self._session)
-        return f"{removed.blocks} blocks, {size(removed.bytes)} deleted"
+        return f"{plural(removed.blocks, 'block')}, {size(removed.bytes)} deleted"
 
     async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
         """See Backend."""
         report = await verifying.verify(self._session, [str(cid)], sink=on_progress)
         if report.broken:
-            raise DamageFound(
-                f"{len(report.broken)} block(s) broken",
-                hint="ipwhl-mirror verify --repair fetches them again",
-                details=[
-                    f"{damage.block.wheel.filename if damage.block.wheel else 'index'}: "
-                    f"{damage.block.reason.value}"
-                    for damage in report.broken
-                ],
-            )
+            raise damage_found(report.broken)
+        if not report.pins:
+            return "nothing is pinned, nothing to verify"
         return f"{report.wheels} wheels, {size(report.bytes)} whole"
 
     async def track(self, cid: Cid, label: str | None, on_progress: ProgressSink) -> str:
@@ -252,6 +253,10 @@ class LiveBackend(Backend):
         """See Backend."""
         if self._is_demo:
             return self
+        # it serves wheels: what that takes is not loaded before it is wanted
+        from ipwhl_mirror.services import demo
+        from ipwhl_mirror.services.demo_steps import Supply
+
         stage = await self._demo.enter_async_context(demo.staged(Supply.INDEX, sink=on_progress))
         mirror = await self._demo.enter_async_context(demo.mirroring(stage))
         await demo.track_all(mirror, stage)
@@ -260,31 +265,4 @@ class LiveBackend(Backend):
     async def _summary_of(self, cid: Cid) -> ReleaseSummary:
         held = holdings(self._session, await self._session.node.pinned())
         tracked = releases.resolve(self._session, str(cid))
-        return _summary(await overview.release_status(self._session, tracked, held))
-
-
-def _pin_lines(removal: Removal) -> tuple[PinLine, ...]:
-    return tuple(
-        PinLine(
-            cid=line.holding.pin.cid,
-            selection=line.holding.pin.selection or "",
-            wheels=line.amount.wheels,
-            bytes=line.amount.bytes,
-        )
-        for line in removal.going
-    )
-
-
-def _summary(item: ReleaseStatus) -> ReleaseSummary:
-    tracked = item.tracked
-    return ReleaseSummary(
-        cid=tracked.cid,
-        label=tracked.label,
-        tracked_at=tracked.tracked_at,
-        projects=tracked.projects,
-        wheels=tracked.wheels,
-        bytes=tracked.bytes,
-        pinned_wheels=item.pinned_wheels,
-        pinned_bytes=item.pinned_bytes,
-        platforms=item.rows,
-    )
+        return summary_of(await overview.release_status(self._session, tracked, held))

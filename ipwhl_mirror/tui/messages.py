@@ -7,22 +7,31 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from ipwhl_mirror.tui.content_spots import Start
+
 if TYPE_CHECKING:
     from ipwhl_mirror.domain.marks import Marks
     from ipwhl_mirror.domain.selections import Selection
+    from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.tui.backend import ReleaseSummary
+    from ipwhl_mirror.tui.content_spots import Spot
     from ipwhl_mirror.tui.jobs import Job
+
+
+class Changing(Message):
+    """Asks for what changes the node or the state: a read-only run takes no such message."""
 
 
 @dataclass
 class Opened(Message):
-    """Show the contents of a release."""
+    """Show the contents of a release, the cursor at a spot."""
 
     summary: ReleaseSummary
+    at: Spot = Start.AS_IT_WAS
 
 
 @dataclass
-class PinAsked(Message):
+class PinAsked(Changing):
     """Plan a pin, show the plan, and pin when told to."""
 
     summary: ReleaseSummary
@@ -30,7 +39,14 @@ class PinAsked(Message):
 
 
 @dataclass
-class UnpinAsked(Message):
+class PinManyAsked(Changing):
+    """The same for several pins at once, in one dialog with their sum."""
+
+    wanted: tuple[tuple[ReleaseSummary, Selection], ...]
+
+
+@dataclass
+class UnpinAsked(Changing):
     """Show what unpinning frees, and unpin when told to; None: every pin of ours of the release."""
 
     summary: ReleaseSummary
@@ -38,22 +54,39 @@ class UnpinAsked(Message):
 
 
 @dataclass
-class VerifyAsked(Message):
+class UnpinManyAsked(Changing):
+    """The same for every pin of ours of some releases, and for some pins, in one dialog with their sum."""
+
+    releases: tuple[Cid, ...] = ()
+    pins: tuple[Cid, ...] = ()
+
+
+@dataclass
+class VerifyAsked(Changing):
     """Verify what is kept of a release."""
 
     summary: ReleaseSummary
 
 
 @dataclass
-class TrackAsked(Message):
-    """Ask for a CID and track it."""
+class RepairAsked(Changing):
+    """The same, and fetch again what is broken."""
+
+    summary: ReleaseSummary
 
 
 @dataclass
-class UntrackAsked(Message):
-    """Forget a release when told to."""
+class TrackAsked(Changing):
+    """Ask for a CID, with this one to begin with, and track it."""
 
-    summary: ReleaseSummary
+    cid: str = ""
+
+
+@dataclass
+class UntrackAsked(Changing):
+    """Forget releases when told to."""
+
+    summaries: tuple[ReleaseSummary, ...]
 
 
 @dataclass
@@ -69,6 +102,14 @@ class DiffAsked(Message):
 
 
 @dataclass
+class CompareAsked(Message):
+    """Compare two releases, the newer with the older one."""
+
+    one: ReleaseSummary
+    two: ReleaseSummary
+
+
+@dataclass
 class OtherDiffAsked(Message):
     """Compare a release with the next older one than it was compared with; from the last, the first again."""
 
@@ -77,7 +118,7 @@ class OtherDiffAsked(Message):
 
 
 @dataclass
-class ExportAsked(Message):
+class ExportAsked(Changing):
     """Ask for a file, and write parts of a release into it."""
 
     summary: ReleaseSummary
@@ -85,22 +126,22 @@ class ExportAsked(Message):
 
 
 @dataclass
-class ImportAsked(Message):
+class ImportAsked(Changing):
     """Ask for a CAR file, and take in what is in it."""
 
 
 @dataclass
-class PublishAsked(Message):
+class PublishAsked(Changing):
     """Ask for wheels, and make a release of them."""
 
 
 @dataclass
-class PruneAsked(Message):
+class PruneAsked(Changing):
     """Ask how many releases stay, show what would go, and unpin it when told to."""
 
 
 @dataclass
-class CollectAsked(Message):
+class CollectAsked(Changing):
     """Show what a garbage collection would remove, and remove it when told to."""
 
 
@@ -112,6 +153,16 @@ class CopyAsked(Message):
 
 
 @dataclass
+class CopyMenuAsked(Message):
+    """Ask which of some texts to copy: of a release, with the line that mirrors it and what stands under
+    the cursor, as (word, CID)."""
+
+    summary: ReleaseSummary
+    cli_line: str
+    others: tuple[tuple[str, Cid], ...] = ()
+
+
+@dataclass
 class CancelAsked(Message):
     """Cancel a job."""
 
@@ -119,8 +170,22 @@ class CancelAsked(Message):
 
 
 @dataclass
-class RetryAsked(Message):
+class RetryAsked(Changing):
     """Do again what a job failed to do."""
+
+    job: Job
+
+
+@dataclass
+class RepairAfterAsked(Changing):
+    """Verify the release of a job again, and fetch again what is broken."""
+
+    job: Job
+
+
+@dataclass
+class LogAsked(Message):
+    """Show the log of a job."""
 
     job: Job
 
@@ -131,13 +196,18 @@ class BackAsked(Message):
 
 
 @dataclass
-class JobChanged(Message):
-    """A job is further, or has ended. Messages of one job that wait are one."""
+class ViewAsked(Message):
+    """Go to a view, as its digit does."""
 
-    job: Job
+    view: str
+
+
+@dataclass
+class JobChanged(Message):
+    """A job is further, came, or has ended. Messages that wait are one."""
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, JobChanged) and message.job is self.job
+        return isinstance(message, JobChanged)
 
 
 @dataclass

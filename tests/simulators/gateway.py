@@ -6,6 +6,9 @@
         ... fetch from gateway.url ...
         assert gateway.requests[0].format == "car"
 
+    gateway.records[name] = record                                      # of an IPNS key, as it is served
+    gateway.links["example.org"] = cid                                  # a DNSLink, as it resolves it
+
 It serves `?format=raw` and `?format=car` with `dag-scope` and `entity-bytes`, depth first, each block once,
 and 404 for what it does not have; a CAR whose DAG has a hole ends before it. Faults are those of `faults.py`.
 """
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
 
 CAR_TYPE = "application/vnd.ipld.car"
 RAW_TYPE = "application/vnd.ipld.raw"
+RECORD_TYPE = "application/vnd.ipfs.ipns-record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class SimulatedGateway:
 
     Attributes:
         blocks: what it has; change it at will.
+        records: IPNS records by name, `k51...`.
+        links: where the DNSLinks of domains lead.
         script: faults of the next requests, one each; None is none.
         always: the fault of every request after the script.
         requests: all that came.
@@ -77,6 +83,8 @@ class SimulatedGateway:
 
     def __init__(self, blocks: Mapping[bytes, bytes]) -> None:
         self.blocks = dict(blocks)
+        self.records: dict[str, bytes] = {}
+        self.links: dict[str, Cid] = {}
         self.script: list[Fault | None] = []
         self.always: Fault | None = None
         self.requests: list[Request] = []
@@ -124,6 +132,7 @@ class SimulatedGateway:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/ipfs/{cid}", self._answer)
+        app.router.add_get("/ipns/{name}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -174,6 +183,8 @@ class SimulatedGateway:
                 return web.Response(status=code)
             case Stall(-1):
                 await self._leave.wait()
+        if (name := request.match_info.get("name")) is not None:
+            return await self._resolved(request, name, fault)
         try:
             cid = Cid.parse(request.match_info["cid"])
         except InvalidCid:
@@ -187,6 +198,16 @@ class SimulatedGateway:
         block = self.blocks[cid.digest]
         body = flip_bit(block) if isinstance(fault, Lie) else block
         return await self._send(request, RAW_TYPE, iter([body]), fault, length=len(body))
+
+    async def _resolved(self, request: web.Request, name: str, fault: Fault | None) -> web.StreamResponse:
+        record, link = self.records.get(name), self.links.get(name)
+        if record is not None and request.headers.get("Accept") == RECORD_TYPE:
+            body = flip_bit(record) if isinstance(fault, Lie) else record
+            return await self._send(request, RECORD_TYPE, iter([body]), fault, length=len(body))
+        if link is None:
+            return web.Response(status=404)
+        headers = {"Content-Type": RAW_TYPE, "X-Ipfs-Roots": str(link), "Etag": f'"{link}.raw"'}
+        return web.Response(body=self.blocks.get(link.digest, b""), headers=headers)
 
     def _car(self, root: Cid, asked: Request, fault: Fault | None) -> Iterator[bytes]:
         yield car_header([root])

@@ -1,57 +1,109 @@
 """Make the pictures in `screenshots/`: `python -m tests.tui.make_screenshots`.
 
 They show the application on the scripted backend of the tests, a fixed release and a fixed clock, so they
-change only when the screens do.
+change only when the screens do. `text_cells` reads back what a picture says, without colours and fonts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import html
 import os
+import re
+import sys
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
-from tests.tui.scripted import app_on, empty_backend, filled_backend, half_done, two_pinned
+from tests.tui import scenes
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
-SIZE = (120, 36)
+COMMAND = "python -m tests.tui.make_screenshots"
+TERMINAL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_ANIMATIONS": "none"}
+"""The environment the pictures are made in."""
+
+_TEXT = re.compile(r'<text [^>]*? x="([\d.]+)" [^>]*-line-(\d+)\)">([^<]*)</text>')
+_CELL_WIDTH = 12.2
 
 
-SHOTS = {
-    "empty": (empty_backend, ()),
-    "releases": (filled_backend, ()),
-    "contents": (filled_backend, ("enter", "down", "down", "space")),
-    "plan": (filled_backend, ("enter", "a", "p")),
-    "unpin": (filled_backend, ("u",)),
-    "platforms": (filled_backend, ("3", "down", "right")),
-    "pins": (two_pinned, ("4", "down")),
-    "diff": (two_pinned, ("d",)),
-    "jobs": (half_done, ("V", "5", "end")),
-    "help": (filled_backend, ("enter", "question_mark")),
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """A picture.
+
+    Attributes:
+        name: of its file, without `.svg`.
+        scene: what is shown.
+        size: of the terminal, in columns and lines.
+    """
+
+    name: str
+    scene: scenes.Scene
+    size: tuple[int, int] = (120, 36)
+    theme: str = "textual-dark"
 
 
-async def make(folder: Path) -> list[Path]:
-    """Write one SVG for each of SHOTS."""
-    written = []
-    for name, (backend, keys) in SHOTS.items():
-        app = app_on(backend())
-        async with app.run_test(size=SIZE) as pilot:
-            await pilot.pause()
-            for key in keys:
-                await pilot.press(key)
-                await pilot.pause()
-            path = folder / f"{name}.svg"
-            path.write_text(app.export_screenshot(title="ipwhl-mirror"), encoding="utf-8")
-            written.append(path)
-    return written
+_NAMES = (
+    "releases",
+    "contents",
+    "platforms",
+    "pins",
+    "jobs",
+    "diff",
+    "empty",
+    "plan",
+    "unpin",
+    "publish",
+    "help",
+)
+SHOTS = (
+    *(Shot(name=name, scene=scenes.BY_NAME[name]) for name in _NAMES),
+    Shot(name="contents-80x24", scene=scenes.BY_NAME["contents"], size=(80, 24)),
+    Shot(name="contents-light", scene=scenes.BY_NAME["contents"], theme="textual-light"),
+)
+"""Every view, the main dialogs, a small terminal and a light one."""
+
+
+async def picture(shot: Shot) -> str:
+    """The SVG of one."""
+    app = shot.scene.app()
+    async with app.run_test(size=shot.size) as pilot:
+        app.theme = shot.theme
+        await scenes.play(pilot, shot.scene)
+        return app.export_screenshot(title="ipwhl-mirror")
+
+
+def text_cells(svg: str) -> list[str]:
+    """The lines of a picture as text, without what is blank at their ends and without its title."""
+    lines: dict[int, dict[int, str]] = {}
+    for left, number, text in _TEXT.findall(svg):
+        at = round(float(left) / _CELL_WIDTH)
+        lines.setdefault(int(number), {}).update(enumerate(html.unescape(text).replace("\xa0", " "), at))
+    return [_line(lines.get(number, {})) for number in range(max(lines, default=-1) + 1)]
+
+
+def _line(cells: dict[int, str]) -> str:
+    return "".join(cells.get(at, " ") for at in range(max(cells, default=-1) + 1)).rstrip()
+
+
+def difference(old: str, new: str) -> str | None:
+    """The first line that two pictures do not have alike, in words; None when they say the same."""
+    before, after = text_cells(old), text_cells(new)
+    for number, (was, now) in enumerate(zip_longest(before, after, fillvalue="")):
+        if was != now:
+            return f"line {number} is {now!r}, not {was!r}"
+    return None
 
 
 def main() -> None:
-    """Write them all."""
-    os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", TEXTUAL_ANIMATIONS="none")
+    """Write them all, and remove those that are no longer made."""
+    os.environ.update(TERMINAL)
+    os.environ.pop("NO_COLOR", None)
     FOLDER.mkdir(exist_ok=True)
-    for path in asyncio.run(make(FOLDER)):
-        print(path.name)
+    for stale in {path.stem for path in FOLDER.glob("*.svg")} - {shot.name for shot in SHOTS}:
+        (FOLDER / f"{stale}.svg").unlink()
+    for shot in SHOTS:
+        (FOLDER / f"{shot.name}.svg").write_text(asyncio.run(picture(shot)), encoding="utf-8")
+        print(shot.name, file=sys.stderr)
 
 
 if __name__ == "__main__":

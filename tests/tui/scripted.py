@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,15 @@ from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.nodes.base import GcPreview, NodeStatus
 from ipwhl_mirror.services.events import Phase
+from ipwhl_mirror.services.overview import Glance
+from ipwhl_mirror.services.unfinished import Left
+from ipwhl_mirror.tui import keymap
 from ipwhl_mirror.tui.app import MirrorApp
 from ipwhl_mirror.tui.backend import (
     Backend,
     DiffView,
+    KeptRelease,
+    Lifetime,
     Overview,
     PinEntry,
     PinForecast,
@@ -42,7 +47,11 @@ from ipwhl_mirror.tui.glyphs import UNICODE, Glyphs
 from tests.simulators.releases import generated_release, read_release
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from ipwhl_mirror.services.unfinished import UnfinishedJob
+    from ipwhl_mirror.tui.keymap import Keymap
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FREE = 212_000_000_000
@@ -76,13 +85,21 @@ class Broken(Exception):
         super().__init__(message)
 
 
+_ScriptedPin = tuple[Release, Selection, PinnedPart]
+
+
 @dataclass(eq=False)
 class ScriptedBackend(Backend):
     """See the module.
 
     Attributes:
         script: what a held job tells before it waits.
+        counting: `preview_gc` waits until it is set.
         calls: changing calls in order, as `(verb, what)`.
+        left: what an earlier run did not finish.
+        lifetime: whether lists of open jobs are kept.
+        written: each that was, in order.
+        tell_holder: to be told that another run holds the data directory.
     """
 
     tracked: list[tuple[str | None, Release, timedelta]] = field(default_factory=list)
@@ -91,12 +108,18 @@ class ScriptedBackend(Backend):
     garbage: GcPreview = field(default_factory=lambda: GcPreview(blocks=0, bytes=0))
     script: list[Progress] = field(default_factory=list)
     is_demo: bool = False
+    budget: int = 0
+    counting: asyncio.Event | None = None
     calls: list[tuple[str, str]] = field(default_factory=list)
-    _pins: list[tuple[Release, Selection, PinnedPart]] = field(default_factory=list)
+    _pins: list[_ScriptedPin] = field(default_factory=list)
     _gate: asyncio.Event | None = None
     _error: Exception | None = None
     _reading: asyncio.Event | None = None
     unreachable: Exception | None = None
+    left: Left = field(default_factory=Left)
+    lifetime: Lifetime = Lifetime.KEPT
+    written: list[tuple[UnfinishedJob, ...]] = field(default_factory=list)
+    tell_holder: Callable[[str | None], None] = field(default=lambda holder: None)
 
     def hold(self) -> None:
         """Let the next job wait in its middle."""
@@ -106,6 +129,11 @@ class ScriptedBackend(Backend):
         """Let `load` wait until this event is set."""
         self._reading = asyncio.Event()
         return self._reading
+
+    @property
+    def is_held(self) -> bool:
+        """Jobs wait in their middle."""
+        return self._gate is not None and not self._gate.is_set()
 
     def go_on(self) -> None:
         """Let a held job finish."""
@@ -122,6 +150,12 @@ class ScriptedBackend(Backend):
             self._pins.append(
                 (release, part.selection, PinnedPart(part.tree.cid, part.selection, part.wheels))
             )
+
+    async def glance(self) -> Glance:
+        if self.unreachable is not None:
+            raise self.unreachable
+        pins = frozenset(part.cid.digest for _, _, part in self._pins)
+        return Glance(pins, tuple(str(release.root) for _, release, _ in self.tracked))
 
     async def overview(self) -> Overview:
         if self.unreachable is not None:
@@ -169,13 +203,20 @@ class ScriptedBackend(Backend):
         going = [pin for pin in self._pins if pin[0] is release and (wanted is None or pin[1] in wanted)]
         if not going:
             raise Broken("no pin of these parts is this program's", hint="nothing to unpin")
-        staying = [part for _, _, part in self._pins if all(part is not gone for _, _, gone in going)]
-        lines = tuple(_line(chosen, part) for _, chosen, part in going)
-        return UnpinForecast(
-            summary=self._summary(release),
-            going=lines,
-            plan=plan_unpin([part for _, _, part in going], staying),
-        )
+        return replace(self._unpinning(going), summary=self._summary(release))
+
+    async def forecast_unpin_many(
+        self, *, releases: Sequence[Cid] = (), pins: Sequence[Cid] = ()
+    ) -> UnpinForecast:
+        if set(pins) - {part.cid for _, _, part in self._pins}:
+            raise Broken("a pin is not this program's", hint="look again")
+        going = [pin for pin in self._pins if pin[0].root in releases or pin[2].cid in pins]
+        if not going:
+            raise Broken("no pin of these releases is this program's", hint="nothing to unpin")
+        return self._unpinning(going)
+
+    def index_url(self, cid: Cid) -> str:
+        return f"http://127.0.0.1:8085/ipfs/{cid}/"
 
     async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
         await self._work("unpin", " ".join(str(line.cid) for line in forecast.going), on_progress)
@@ -196,6 +237,7 @@ class ScriptedBackend(Backend):
                 for release, chosen, _ in self._pins
                 if release is before
             ),
+            here=frozenset(here),
         )
 
     async def export(self, cid: Cid, selection: Selection, path: Path, on_progress: ProgressSink) -> str:
@@ -236,6 +278,9 @@ class ScriptedBackend(Backend):
             shared=sum(size for digest, size in distinct.items() if count[digest] > 1),
             other=1_200_000_000,
             free=FREE,
+            budget=self.budget,
+            reserve=RESERVE,
+            releases=self._kept_releases(),
         )
 
     async def forecast_prune(self, keep: int) -> PruneForecast:
@@ -246,7 +291,7 @@ class ScriptedBackend(Backend):
         return PruneForecast(
             keep=keep,
             kept=tuple(label or "" for label, release, _ in self.tracked if release.root in with_pins[:keep]),
-            going=tuple(_line(chosen, part) for _, chosen, part in going),
+            going=tuple(self._line(pin) for pin in going),
             plan=plan_unpin([part for _, _, part in going], staying),
         )
 
@@ -257,6 +302,12 @@ class ScriptedBackend(Backend):
         return f"{len(gone)} pins removed"
 
     async def preview_gc(self) -> GcPreview:
+        if self.counting is not None:
+            try:
+                await self.counting.wait()
+            except asyncio.CancelledError:
+                self.calls.append(("cancelled", "preview"))
+                raise
         return self.garbage
 
     async def collect_garbage(self, on_progress: ProgressSink) -> str:
@@ -267,6 +318,21 @@ class ScriptedBackend(Backend):
     async def verify(self, cid: Cid, on_progress: ProgressSink) -> str:
         await self._work("verify", str(cid), on_progress)
         return "all whole"
+
+    async def repair(self, cid: Cid, on_progress: ProgressSink) -> str:
+        await self._work("repair", str(cid), on_progress)
+        return "all whole; nothing to repair"
+
+    async def unfinished(self) -> Left:
+        return self.left
+
+    async def keep_unfinished(self, jobs: Sequence[UnfinishedJob]) -> Lifetime:
+        if self.lifetime is Lifetime.KEPT:
+            self.written.append(tuple(jobs))
+        return self.lifetime
+
+    def wait_for_others(self, tell: Callable[[str | None], None]) -> None:
+        self.tell_holder = tell
 
     async def track(self, cid: Cid, label: str | None, on_progress: ProgressSink) -> str:
         await self._work("track", f"{cid} {label}", on_progress)
@@ -299,6 +365,45 @@ class ScriptedBackend(Backend):
     def _find(self, cid: Cid) -> Release:
         return next(release for _, release, _ in self.tracked if release.root.digest == cid.digest)
 
+    def _unpinning(self, going: Sequence[_ScriptedPin]) -> UnpinForecast:
+        parts = [part for _, _, part in going]
+        staying = [part for _, _, part in self._pins if all(part is not gone for gone in parts)]
+        return UnpinForecast(going=tuple(map(self._line, going)), plan=plan_unpin(parts, staying))
+
+    def _line(self, pin: _ScriptedPin) -> PinLine:
+        release, chosen, part = pin
+        return PinLine(
+            cid=part.cid,
+            selection=chosen.cli_text(),
+            wheels=len(part.wheels),
+            bytes=sum(wheel.bytes for wheel in part.wheels),
+            release_name=self._summary(release).name,
+        )
+
+    def _kept_releases(self) -> tuple[KeptRelease, ...]:
+        under = {
+            release.root: {
+                wheel.cid.digest: wheel.bytes
+                for of, _, part in self._pins
+                if of is release
+                for wheel in part.wheels
+            }
+            for _, release, _ in self.tracked
+        }
+        keepers = Counter(digest for wheels in under.values() for digest in wheels)
+        return tuple(
+            KeptRelease(
+                cid=release.root,
+                name=label or str(release.root),
+                pins=sum(of is release for of, _, _ in self._pins),
+                wheels=len(under[release.root]),
+                bytes=sum(under[release.root].values()),
+                only_here=sum(s for digest, s in under[release.root].items() if keepers[digest] == 1),
+            )
+            for label, release, _ in self.tracked
+            if under[release.root]
+        )
+
     def _here(self) -> set[bytes]:
         return {wheel.cid.digest for _, _, part in self._pins for wheel in part.wheels}
 
@@ -317,15 +422,6 @@ class ScriptedBackend(Backend):
             pinned_bytes=sum(wheel.bytes for wheel in pinned),
             platforms=platform_rows(release.wheels, here),
         )
-
-
-def _line(chosen: Selection, part: PinnedPart) -> PinLine:
-    return PinLine(
-        cid=part.cid,
-        selection=chosen.cli_text(),
-        wheels=len(part.wheels),
-        bytes=sum(wheel.bytes for wheel in part.wheels),
-    )
 
 
 def empty_backend() -> ScriptedBackend:
@@ -379,8 +475,14 @@ def large_backend() -> ScriptedBackend:
     return ScriptedBackend([("large", generated_release(), timedelta(days=1))])
 
 
-def app_on(backend: ScriptedBackend, *, access: Access = Access.FULL, glyphs: Glyphs = UNICODE) -> MirrorApp:
-    """The application, without anything that moves by itself."""
-    app = MirrorApp(backend, access=access, glyphs=glyphs)
+def app_on(
+    backend: ScriptedBackend,
+    *,
+    access: Access = Access.FULL,
+    glyphs: Glyphs = UNICODE,
+    keys: Keymap = keymap.DEFAULT,
+) -> MirrorApp:
+    """The application, without anything that moves by itself: it is always `NOW`."""
+    app = MirrorApp(backend, access=access, glyphs=glyphs, clock=lambda: NOW, keys=keys)
     app.animation_level = "none"
     return app

@@ -32,13 +32,14 @@ def top_line(app: MirrorApp) -> str:
 
 
 async def test_digits_and_escape_go_between_views() -> None:
-    """1, 2 and 5 are the views, escape leads back to the first; breadcrumbs say where one is."""
+    """1, 2 and 5 are the views, escape leads back the way one came; breadcrumbs say where one is."""
     app = app_on(filled_backend())
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         for key, screen, crumbs in (
             ("2", ContentsScreen, "Releases › 2026.11 › Contents"),
             ("5", JobsScreen, "ipwhl-mirror › Jobs"),
+            ("escape", ContentsScreen, "Releases › 2026.11 › Contents"),
             ("escape", ReleasesScreen, "ipwhl-mirror › Releases"),
             ("2", ContentsScreen, "Releases › 2026.11 › Contents"),
             ("1", ReleasesScreen, "ipwhl-mirror › Releases"),

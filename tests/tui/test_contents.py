@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from textual import events
 
 from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.plans import amount_of
 from ipwhl_mirror.domain.releases import PlatformRow, Project, Wheel
 from ipwhl_mirror.domain.selections import Selection, select_wheels
+from ipwhl_mirror.tui.content_spots import AtProject, row_number
 from ipwhl_mirror.tui.screens.contents import ContentsScreen
+from ipwhl_mirror.tui.screens.copy import CopyDialog
 from ipwhl_mirror.tui.widgets.row_list import RowList
 from tests.simulators.releases import read_release
 from tests.tui.scripted import ScriptedBackend, app_on, filled_backend, large_backend
@@ -244,7 +247,7 @@ async def test_reading_a_large_index_is_said_and_the_screen_is_there_at_once() -
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, ContentsScreen)
-        assert "reading the index of 2026.11" in screen.totals.text
+        assert "reading the index of 2026.11" in screen.said
         reading.set()
         await app.workers.wait_for_complete()
         await pilot.pause()
@@ -282,7 +285,7 @@ async def test_untracked_release_is_no_longer_shown() -> None:
         await pilot.pause()
         assert app.opened is None
         assert len(screen.rows.items) == 0
-        assert "no release is open" in screen.totals.text
+        assert "No release is open" in screen.said
 
 
 async def test_marks_wait_while_another_release_is_looked_at() -> None:
@@ -296,3 +299,84 @@ async def test_marks_wait_while_another_release_is_looked_at() -> None:
         await pilot.press("1")
         await opened(app, pilot, "up")
         assert screen.cli_line == "ipwhl-mirror pin 2026.11 -p linux-x86_64 -p macos-arm64"
+
+
+async def test_only_what_is_marked_can_be_listed() -> None:
+    """`f` leaves out what the marks take nothing of, as they change; again, or escape, shows all."""
+    backend = filled_backend()
+    app = app_on(backend)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot)
+        everything = list(screen.rows.items)
+        await pilot.press("f")
+        await pilot.pause()
+        assert screen.marked is not None
+        names = [row.platform for row in screen.rows.items if isinstance(row, PlatformRow)]
+        assert set(names) == {name for name, count in screen.marked.by_platform.items() if count}
+        projects = [row for row in screen.rows.items if isinstance(row, Project)]
+        assert [screen.marked.taken_of(row) > 0 for row in projects] == [True] * len(projects)
+        assert "only marked" in screen.totals.text
+        assert len(names) + len(projects) < len(everything)
+        await pilot.press("space")
+        await pilot.pause()
+        assert len(screen.rows.items) < len(names) + len(projects)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is screen
+        assert list(screen.rows.items) == everything
+        assert "only marked" not in screen.totals.text
+
+
+async def test_details_of_a_project_tell_its_bytes_by_platform() -> None:
+    """What is pinned is known, the rest a claim; with room the CID is below."""
+    app = app_on(filled_backend())
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(app, pilot)
+        screen.rows.move_to(row_number(screen.rows.items, AtProject("numpy")))
+        await pilot.pause()
+        project = screen.rows.current
+        assert isinstance(project, Project)
+        for family, is_known in (("linux-x86_64", True), ("macos-arm64", False)):
+            size = sum(wheel.bytes for wheel in project.wheels if family in wheel.tags.families)
+            assert f"{family} {'' if is_known else '~'}{figures.size(size)}" in screen.details.text
+        assert str(project.link.cid) in screen.details.text
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ((), ["CID", "project", "pip", "ipfs", "ipwhl-mirror"]),
+        (("enter", "down"), ["CID", "wheel", "pip", "ipfs", "ipwhl-mirror"]),
+        (("home",), ["CID", "pip", "ipfs", "ipwhl-mirror"]),
+    ],
+    ids=["project", "wheel", "platform"],
+)
+async def test_the_copy_menu_has_the_row_and_the_line_of_the_marks(
+    keys: tuple[str, ...], words: list[str]
+) -> None:
+    """The release's CID first, then that of the project or wheel under the cursor."""
+    app = app_on(filled_backend())
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot)
+        screen.rows.move_to(row_number(screen.rows.items, AtProject("numpy")))
+        await pilot.press(*keys, "Y")
+        await pilot.pause()
+        assert isinstance(app.screen, CopyDialog)
+        assert [item.word for item in app.screen.texts] == words
+        assert app.screen.texts[-1].text == screen.cli_line
+        cids = [item.text for item in app.screen.texts[1:-3]]
+        assert cids == [str(cid) for _, cid in screen.cids_under_cursor]
+
+
+async def test_the_wheel_scrolls_and_leaves_the_cursor() -> None:
+    """The mouse looks around; the keys go on where they were."""
+    app = app_on(filled_backend())
+    async with app.run_test(size=(80, 24)) as pilot:
+        rows = (await opened(app, pilot)).rows
+        await pilot._post_mouse_events([events.MouseScrollDown], widget=rows, offset=(5, 5))
+        await pilot.pause()
+        assert rows.scroll_offset.y > 0
+        assert rows.cursor == 0
+        await pilot._post_mouse_events([events.MouseScrollUp], widget=rows, offset=(5, 5))
+        await pilot.pause()
+        assert rows.scroll_offset.y == 0

@@ -44,7 +44,7 @@ async def test_an_operators_day(session: Session, sample: SampleRelease) -> None
     assert "3 wheels" in await backend.verify(summary.cid, ignore)
     going = await backend.forecast_unpin(summary.cid, None)
     assert [(line.selection, line.wheels) for line in going.going] == [("-p linux-x86_64", 3)]
-    assert "1 pin(s) removed" in await backend.unpin(going, ignore)
+    assert "1 pin removed; " in await backend.unpin(going, ignore)
     await backend.untrack(summary.cid)
     assert (await backend.overview()).releases == ()
     with pytest.raises(UnknownRelease):
@@ -62,7 +62,7 @@ async def test_damage_is_an_error_with_names(session: Session, sample: SampleRel
     largest.write_bytes(bytes(largest.stat().st_size))
     with pytest.raises(DamageFound) as caught:
         await backend.verify(sample.root, ignore)
-    assert any(line.startswith("native-1.0-cp311-cp311-manylinux") for line in caught.value.details)
+    assert any("native-1.0-cp311-cp311-manylinux" in line for line in caught.value.details)
 
 
 async def test_the_application_opens_on_it(session: Session, sample: SampleRelease) -> None:

@@ -9,9 +9,10 @@ from textual.widgets import Button
 
 from ipwhl_mirror.domain.plans import plan_pin
 from ipwhl_mirror.domain.selections import Selection
+from ipwhl_mirror.tui.job_words import time_left
 from ipwhl_mirror.tui.jobs import JobState
 from ipwhl_mirror.tui.screens.confirm import ConfirmDialog
-from ipwhl_mirror.tui.screens.jobs import JobsScreen, time_left
+from ipwhl_mirror.tui.screens.jobs import JobsScreen
 from ipwhl_mirror.tui.screens.plan import PlanDialog
 from ipwhl_mirror.tui.widgets.lines import Lines
 from tests.simulators.releases import read_release

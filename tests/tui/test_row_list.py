@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from rich.style import Style
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.widgets.columns import Align, Column, visible_columns
+from ipwhl_mirror.tui.widgets.row_lines import Plain, line_strip
 from ipwhl_mirror.tui.widgets.row_list import RowList
 
 COLUMNS = (
@@ -19,7 +22,11 @@ COLUMNS = (
 class Listing(App[None]):
     """A list and nothing else."""
 
-    CSS = ".tone--bad { color: red; }"
+    CSS = """
+    .tone--bad { color: red; }
+    .row-list--cursor { background: blue; }
+    .row-list--range { background: green; }
+    """
 
     def __init__(self, items: list[str]) -> None:
         super().__init__()
@@ -174,3 +181,67 @@ async def test_one_message_for_a_burst_of_moves() -> None:
         await pilot.pause()
         assert app.rows.cursor == 20
         assert app.moves == before + 1
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param(("down", "down", "up"), id="within the screen"),
+        pytest.param(("pagedown", "down", "pageup", "up"), id="pages"),
+        pytest.param(("end", "up", "home"), id="ends"),
+        pytest.param(("down", "V_RANGE", "down", "down", "up", "pagedown"), id="range"),
+        pytest.param(("down", "V_RANGE", "down", "down", "V_RANGE", "up"), id="range that ended"),
+    ],
+)
+async def test_what_is_painted_again_is_all_that_changed(keys: tuple[str, ...]) -> None:
+    """After every move the screen is as if all of it had been painted anew."""
+    app = Listing(names(60))
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.pause()
+        for key in keys:
+            if key == "V_RANGE":
+                app.rows.toggle_range()
+            else:
+                await pilot.press(key)
+            await pilot.pause()
+            whole = Region(0, 0, *app.rows.outer_size)
+            painted = app.rows.render_lines(whole)
+            app.rows.redraw()
+            assert painted == app.rows.render_lines(whole), key
+
+
+async def test_a_move_draws_the_row_it_goes_to_and_no_other() -> None:
+    """The rest of the screen is known."""
+    app = Listing(names(60))
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("down", "down")
+        app.drawn.clear()
+        await pilot.press("down")
+        await pilot.pause()
+        assert set(app.drawn) <= {"row-00002", "row-00003"}
+
+
+async def test_rows_are_drawn_again_when_told_or_in_other_colours() -> None:
+    """What is known of a row is forgotten with `redraw`, and with the theme."""
+    app = Listing(names(60))
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.pause()
+        for change in (app.rows.redraw, lambda: setattr(app, "theme", "textual-light")):
+            before = app.rows.render_line(5)
+            app.drawn.clear()
+            change()
+            await pilot.pause()
+            assert set(app.drawn) == set(names(11))
+            assert (app.rows.render_line(5) == before) is (change == app.rows.redraw)
+
+
+def test_a_line_is_as_wide_as_it_should_be() -> None:
+    """Cells stand below their titles, cut where there is no room, whatever the width."""
+    columns = [(0, 10), (1, 6)]
+    cells = [Cell("a name that is long", cut=Cut.MIDDLE), Cell("日本"), Cell("left out")]
+    blend = Plain(Style())
+    for width in (5, 19, 20, 40):
+        strip = line_strip(cells, COLUMNS, columns, width=width, cut_mark="…", blend=blend)
+        assert strip.cell_length == sum(segment.cell_length for segment in strip) == width
+    line = line_strip(cells, COLUMNS, columns, width=20, cut_mark="…", blend=blend, sign="*")
+    assert line.text == "*a nam…long    日本 "

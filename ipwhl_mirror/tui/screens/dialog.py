@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button
 
+from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.tui.cells import cut_middle
 from ipwhl_mirror.tui.glyphs import ASCII
 from ipwhl_mirror.tui.keys import Place, bindings
@@ -26,11 +27,18 @@ INNER_WIDTH = 72
 
 
 class Choice(Button):
-    """A button of a dialog: one line, its label in brackets."""
+    """A button of a dialog: one line, its label in brackets; in two pairs of them where enter presses."""
 
     def __init__(self, label: str, *, id: str) -> None:  # noqa: A002
-        super().__init__(Content(f"[ {label} ]"), id=id, compact=True)
+        super().__init__(Content(f" [ {label} ] "), id=id, compact=True)
+        self._words = label
         self.active_effect_duration = 0
+
+    def on_focus(self) -> None:
+        self.label = Content(f"[[ {self._words} ]]")
+
+    def on_blur(self) -> None:
+        self.label = Content(f" [ {self._words} ] ")
 
 
 class Dialog(ModalScreen[ResultT]):
@@ -38,12 +46,19 @@ class Dialog(ModalScreen[ResultT]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.DIALOG)
     AUTO_FOCUS = "#no"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-narrow"),
+        (110, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-low"),
+        (32, "-tall"),
+    ]
 
     def __init__(self, desk: Desk, title: str) -> None:
-        """`title` is safe text."""
         super().__init__()
         self.desk = desk
-        self.heading = title
+        self.heading = safe_text(title)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
@@ -52,6 +67,10 @@ class Dialog(ModalScreen[ResultT]):
             yield from self.compose_body()
             with Horizontal(id="choices"):
                 yield from self.compose_choices()
+
+    def on_mount(self) -> None:
+        # at 80x24 they would lie over the numbers and the buttons
+        self.app.clear_notifications()
 
     def compose_body(self) -> ComposeResult:
         """What stands above the buttons."""
@@ -63,10 +82,22 @@ class Dialog(ModalScreen[ResultT]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        if event.button.id == "yes":
+        self.choose(event.button.id or "")
+
+    def choose(self, button: str) -> None:
+        """A button was pressed, by its id."""
+        if button == "yes":
             self.action_yes()
         else:
             self.action_no()
+
+    def action_up(self) -> None:
+        """Go to the button before."""
+        self.focus_previous()
+
+    def action_down(self) -> None:
+        """Go to the button after."""
+        self.focus_next()
 
     def action_yes(self) -> None:
         """Do it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -15,6 +16,7 @@ from ipwhl_mirror.tui.cells import Cell
 from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.screens.dialog import Choice, Dialog
 from ipwhl_mirror.tui.screens.track import checked_label
+from ipwhl_mirror.tui.widgets.entry import Entry
 from ipwhl_mirror.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.tui.desk import Desk
     from ipwhl_mirror.tui.widgets.lines import Line
+
+
+_UNUSUAL = re.compile(r"[^A-Za-z0-9._+-]")
+_LONGEST = 64
 
 
 class Wanted(Enum):
@@ -65,8 +71,8 @@ class FileDialog(Dialog[FileRequest | None]):
         self._wanted = wanted
         self._verb = verb
         self._labels = labels
-        self.path_input = Input(path, placeholder="a path on this machine", id="path", compact=True)
-        self.label_input = Input(
+        self.path_input = Entry(path, placeholder="a path on this machine", id="path", compact=True)
+        self.label_input = Entry(
             placeholder="optional, like 2026.11", restrict=r"[ -~]*", id="label", compact=True
         )
         self.complaint = Lines([()], cut_mark=desk.glyphs.cut, id="complaint")
@@ -103,6 +109,15 @@ class FileDialog(Dialog[FileRequest | None]):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.action_yes()
+
+
+def file_name(name: str, suffix: str) -> str:
+    """A file of this directory for something of this name, whatever it is called.
+
+    >>> file_name("2026.11", ".car"), file_name("../../etc/x y", ".car")
+    ('2026.11.car', '_.._etc_x_y.car')
+    """
+    return _UNUSUAL.sub("_", name).lstrip(".")[:_LONGEST] + suffix
 
 
 def checked_path(text: str, wanted: Wanted) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -10,49 +12,74 @@ from ipwhl_mirror.domain import figures
 from ipwhl_mirror.tui import messages
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Glyphs, Tone
-from ipwhl_mirror.tui.jobs import Job, JobState
+from ipwhl_mirror.tui.job_words import Times, job_details, row_words, wrapped
+from ipwhl_mirror.tui.jobs import Job, JobState, Origin
 from ipwhl_mirror.tui.keys import Place, bindings
+from ipwhl_mirror.tui.runner import can_repair
 from ipwhl_mirror.tui.screens.view import View
+from ipwhl_mirror.tui.sorting import Sorting
+from ipwhl_mirror.tui.vacancy import nothing_lines
 from ipwhl_mirror.tui.widgets.columns import Align, Column
 from ipwhl_mirror.tui.widgets.filter_bar import Filter
 from ipwhl_mirror.tui.widgets.lines import Line, Lines
 from ipwhl_mirror.tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.timer import Timer
 
-    from ipwhl_mirror.services.events import Progress
     from ipwhl_mirror.tui.desk import Desk
 
-COLUMNS = (
-    Column(title="JOB", width=22, flexible=True),
-    Column(title="STATE", width=13),
-    Column(title="PROGRESS", width=15, rank=1),
-    Column(title="DONE", width=16, align=Align.RIGHT),
-    Column(title="RATE", width=10, align=Align.RIGHT, rank=4),
-    Column(title="LEFT", width=12, align=Align.RIGHT, rank=3),
-)
+_TITLE_AT_LEAST = 27
+_ALL_FIGURES = 48
+_WIDE = 110
+_TICK_S = 1.0
 
-STALLED_S = 5.0
-"""From this many seconds without a byte on, the wait is told instead of a time to go."""
 
-_NOTES_SHOWN = 12
+def columns_for(width: int) -> tuple[Column, ...]:
+    """The columns on a screen so wide: titles get a quarter of it, and reasons and figures what is left."""
+    return (
+        Column(title="JOB", width=max(_TITLE_AT_LEAST, width // 4)),
+        Column(title="STATE", width=13),
+        Column(title="SO FAR", width=_ALL_FIGURES if width >= _WIDE else 30, flexible=True),
+        Column(title="PROGRESS", width=9, rank=1),
+        Column(title="TIME", width=7, align=Align.RIGHT, rank=2),
+        Column(title="END UTC", width=7, align=Align.RIGHT, rank=3),
+    )
+
+
+class Order(Enum):
+    """How jobs are sorted; the value is the column that shows it."""
+
+    NEWEST = 0
+    STATE = 1
+
+
+_BY_STATE = (JobState.RUNNING, JobState.QUEUED, JobState.FAILED, JobState.CANCELLED, JobState.DONE)
 
 
 class JobsScreen(View):
     """The fifth screen."""
 
+    sorting: Sorting[Order]
+
+    NAME = "Jobs"
     CSS_PATH = "jobs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.JOBS)
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._filter = Filter()
-        self._reverse = False
+        self.sorting = Sorting(Order.NEWEST)
+        self._ticking: Timer | None = None
+        self._shown: list[object] = []
         cut = desk.glyphs.cut
         self.rows: RowList[Job] = RowList(
-            COLUMNS, draw=self._draw, key=lambda job: job.number, cut_mark=cut, id="jobs"
+            columns_for(0), draw=self._draw, key=lambda job: job.number, cut_mark=cut, id="jobs"
         )
         self.details = Lines(cut_mark=cut, id="details", classes="foot")
 
@@ -62,23 +89,40 @@ class JobsScreen(View):
         yield self.details
 
     def on_mount(self) -> None:
-        self.status_bar.show_crumbs(["ipwhl-mirror", "Jobs"])
+        self.status_bar.show_crumbs(["ipwhl-mirror", self.NAME])
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.rows.show_columns(columns_for(event.size.width), spot=None)
+        self._show_details()
+
+    def on_screen_resume(self) -> None:
+        self.list_rows()
 
     def show_jobs(self) -> None:
         super().show_jobs()
-        jobs = self.desk.jobs.jobs if self._reverse else self.desk.jobs.jobs[::-1]
-        self.rows.show([job for job in jobs if self._filter.passes(job.title.lower())])
+        if not self.is_current:
+            return
+        if self._states_of(self._listed()) == self._shown:
+            self._draw_running()
+        else:
+            self.list_rows()
+
+    def list_rows(self) -> None:
+        jobs = self._listed()
+        self._shown = self._states_of(jobs)
+        self.rows.show(jobs)
+        self.show_sorting()
+        self._tick_while_running()
+
+    def pending(self) -> str:
+        return ""
+
+    def nothing_there(self) -> list[Line]:
+        return nothing_lines("No jobs yet: pinning, unpinning, tracking and verifying show here.")
 
     def narrow(self, wanted: Filter) -> None:
         self._filter = wanted
-        self.show_jobs()
-
-    def action_sort(self) -> None:
-        self.action_reverse()
-
-    def action_reverse(self) -> None:
-        self._reverse = not self._reverse
-        self.show_jobs()
+        self.list_rows()
 
     def action_cancel(self) -> None:
         if (job := self.rows.current) is not None:
@@ -88,93 +132,110 @@ class JobsScreen(View):
         if (job := self.rows.current) is not None:
             self.post_message(messages.RetryAsked(job))
 
+    def action_repair(self) -> None:
+        if (job := self.rows.current) is not None:
+            self.post_message(messages.RepairAfterAsked(job))
+
+    def action_log(self) -> None:
+        if (job := self.rows.current) is not None:
+            self.post_message(messages.LogAsked(job))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         job = self.rows.current
         if action == "cancel":
-            return job is not None and job.state.is_open
-        if action == "retry" and (job is None or job.state not in (JobState.FAILED, JobState.CANCELLED)):
+            return job is not None and job.state.is_open and not job.is_cancelling
+        if action == "log":
+            return job is not None
+        if action == "retry" and (job is None or not job.can_be_tried_again):
+            return False
+        if action == "repair" and (job is None or not can_repair(job)):
             return False
         return super().check_action(action, parameters)
 
     @on(RowList.Moved)
     def _moved(self) -> None:
-        job = self.rows.current
-        self.details.show(_NO_JOBS if job is None else job_details(job, self.desk.glyphs))
+        self._show_details()
         self.refresh_bindings()
+
+    @on(RowList.Pressed)
+    def _pressed(self, event: RowList.Pressed) -> None:
+        if event.again:
+            self.action_log()
+
+    @property
+    def is_ticking(self) -> bool:
+        """Times move by themselves."""
+        return self._ticking is not None
+
+    def _show_details(self) -> None:
+        job = self.rows.current
+        if job is not None:
+            self.details.show(wrapped(job_details(job, self.desk, Times.SHOWN), self.size.width - 2))
+        else:
+            self.details.show([])
+
+    def _tick_while_running(self) -> None:
+        """Times move by themselves while a job runs, and nothing does otherwise."""
+        if self.desk.jobs.running is not None and self._ticking is None:
+            self._ticking = self.set_interval(_TICK_S, self._tick)
+        elif self.desk.jobs.running is None and self._ticking is not None:
+            self._ticking.stop()
+            self._ticking = None
+
+    def _tick(self) -> None:
+        if self.is_current:
+            self._draw_running()
+
+    def _draw_running(self) -> None:
+        """Draw what is further, and nothing else: over a slow line a whole screen a second is much."""
+        running = self.desk.jobs.running
+        for row, job in enumerate(self.rows.items):
+            if job is running:
+                self.rows.refresh_line(row + 1)
+        if running is not None and self.rows.current is running:
+            self._show_details()
+
+    def _listed(self) -> list[Job]:
+        return listed(self.desk.jobs.jobs, self._filter, self.sorting)
+
+    @staticmethod
+    def _states_of(jobs: Sequence[Job]) -> list[object]:
+        """What of the rows is other only when they are listed again."""
+        return [(job.number, job.state, job.is_cancelling, job.holder) for job in jobs]
 
     def _draw(self, job: Job) -> tuple[Cell, ...]:
         look = self.desk.glyphs.job(job.state)
-        progress = job.progress
-        is_running = job.state is JobState.RUNNING
+        words, tone = row_words(job, self.desk.glyphs)
+        now = self.desk.clock()
+        elapsed = job.elapsed_s(now)
+        resumed = ", resumed" if job.origin is Origin.RESUMED else ""
+        eta = job.progress.eta_s if job.progress is not None and job.state is JobState.RUNNING else None
+        end = job.ended_at or (None if eta is None else now + timedelta(seconds=eta))
         return (
-            Cell(f"{job.number:>2} {job.title}", Tone.PLAIN, Cut.MIDDLE),
+            Cell(f"{job.number:>2} {job.title}{resumed}", Tone.PLAIN, Cut.MIDDLE),
             Cell(look.text, look.tone),
+            Cell(words, tone),
             Cell(_bar(job, self.desk.glyphs)),
-            Cell(_done(progress) if progress is not None else ""),
-            Cell(
-                f"{figures.size(int(progress.rate))}/s" if progress is not None and is_running else "",
-                Tone.MUTED,
-            ),
-            Cell(time_left(progress) if progress is not None and is_running else "", Tone.MUTED),
+            Cell("" if elapsed is None else figures.duration(elapsed), Tone.MUTED),
+            Cell("" if end is None else f"{'' if job.ended_at else '~'}{end:%H:%M}", Tone.MUTED),
         )
 
 
-_NO_JOBS: list[Line] = [
-    (Cell("No jobs yet: pinning, unpinning, tracking and verifying show here.", Tone.MUTED),)
-]
+def listed(jobs: list[Job], wanted: Filter, sorting: Sorting[Order]) -> list[Job]:
+    """Those that pass, in order: the newest first, or by state, and then those that wait by their turn."""
+    found = [job for job in jobs if wanted.passes(f"{job.title} {job.state.value}".lower())]
+    if sorting.order is Order.STATE:
+        found.sort(key=_state_and_turn)
+    else:
+        found.reverse()
+    return list(sorting.direct(found))
 
 
-def job_details(job: Job, glyphs: Glyphs) -> list[Line]:
-    """Everything about one job."""
-    look = glyphs.job(job.state)
-    lines: list[Line] = [
-        (
-            Cell(f"{job.number} ", Tone.MUTED),
-            Cell(job.title, Tone.HEAD, Cut.MIDDLE),
-            Cell(f"  {look.text}", look.tone),
-        )
-    ]
-    progress = job.progress
-    if progress is not None and job.state is JobState.RUNNING:
-        lines.append((Cell(glyphs.dot.join(_progress_words(progress))),))
-    if job.outcome:
-        lines.append((Cell(job.outcome, Tone.GOOD),))
-    if job.failure is not None:
-        lines.append((Cell(job.failure.words, Tone.BAD),))
-        if job.failure.hint:
-            lines.append((Cell(f"hint: {job.failure.hint}"),))
-        lines += [(Cell(f"  {line}", Tone.MUTED, Cut.MIDDLE),) for line in job.failure.details]
-    lines += [(Cell(f"  {note}", Tone.MUTED, Cut.MIDDLE),) for note in job.notes[-_NOTES_SHOWN:][::-1]]
-    return lines
-
-
-def time_left(progress: Progress) -> str:
-    """`14 min left`; `stalled 45 s` when no byte came for a while; empty when it cannot be told."""
-    if progress.stalled_s >= STALLED_S:
-        return f"stalled {figures.duration(progress.stalled_s)}"
-    return "" if progress.eta_s is None else f"{figures.duration(progress.eta_s)} left"
-
-
-def _progress_words(progress: Progress) -> list[str]:
-    words = [progress.phase.value]
-    if progress.total_wheels:
-        words.append(
-            f"{figures.count(progress.done_wheels)} of {figures.plural(progress.total_wheels, 'wheel')}"
-        )
-    elif progress.done_wheels:
-        words.append(figures.plural(progress.done_wheels, "wheel"))
-    words += (_done(progress), f"{figures.size(int(progress.rate))}/s", time_left(progress))
-    return [word for word in words if word]
+def _state_and_turn(job: Job) -> tuple[int, int]:
+    turn = job.number if job.state is JobState.QUEUED else -job.number
+    return _BY_STATE.index(job.state), turn
 
 
 def _bar(job: Job, glyphs: Glyphs) -> str:
-    share = job.percent
-    if share is None:
-        return ""
-    return f"{glyphs.bar(share, 100, 9)} {share:>3} %"
-
-
-def _done(progress: Progress) -> str:
-    if progress.total_bytes:
-        return figures.of_total(progress.done_bytes, progress.total_bytes)
-    return figures.size(progress.done_bytes) if progress.done_bytes else ""
+    share = job.percent if job.state is JobState.RUNNING else None
+    return "" if share is None else glyphs.bar(share, 100, 9)

@@ -10,6 +10,7 @@ from textual.widgets import Input
 from ipwhl_mirror.tui.cells import Cell
 from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.screens.dialog import Choice, Dialog
+from ipwhl_mirror.tui.widgets.entry import Entry
 from ipwhl_mirror.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class KeepDialog(Dialog[int | None]):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk, "Prune: unpin old releases")
-        self.keep_input = Input("1", restrict=r"[0-9]{0,4}", id="keep", compact=True)
+        self.keep_input = Entry("1", restrict=r"[0-9]{0,4}", id="keep", compact=True)
 
     def compose_body(self) -> ComposeResult:
         mark = self.desk.glyphs.cut

@@ -2,55 +2,46 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 
-from ipwhl_mirror.domain import figures
-from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.tui import messages
-from ipwhl_mirror.tui.backend import PinOwner
-from ipwhl_mirror.tui.cells import Cell, Cut
-from ipwhl_mirror.tui.glyphs import Glyphs, Look, Tone
+from ipwhl_mirror.tui.backend import KeptRelease, PinEntry
 from ipwhl_mirror.tui.keys import Place, bindings
-from ipwhl_mirror.tui.screens.view import View
-from ipwhl_mirror.tui.widgets.columns import Align, Column
+from ipwhl_mirror.tui.pin_rows import (
+    COLUMNS,
+    Order,
+    PinRow,
+    pin_rows,
+    row_cells,
+    row_details,
+    row_key,
+)
+from ipwhl_mirror.tui.screens.marking import MarkingView
+from ipwhl_mirror.tui.sorting import Sorting
+from ipwhl_mirror.tui.vacancy import nothing_lines
 from ipwhl_mirror.tui.widgets.filter_bar import Filter
 from ipwhl_mirror.tui.widgets.lines import Line, Lines
 from ipwhl_mirror.tui.widgets.row_list import RowList
+from ipwhl_mirror.tui.widgets.storage_bar import StorageBar, Unknown
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from ipwhl_mirror.tui.backend import Overview, PinEntry, ReleaseSummary, Storage
+    from ipwhl_mirror.tui.backend import Overview, ReleaseSummary, Storage
+    from ipwhl_mirror.tui.cells import Cell
     from ipwhl_mirror.tui.desk import Desk
-
-COLUMNS = (
-    Column(title="PIN", width=24, flexible=True),
-    Column(title="RELEASE", width=14, rank=2),
-    Column(title="WHEELS", width=7, align=Align.RIGHT, rank=4),
-    Column(title="BYTES", width=9, align=Align.RIGHT),
-    Column(title="ONLY HERE", width=10, align=Align.RIGHT, rank=1),
-    Column(title="VERIFIED", width=8, align=Align.RIGHT, rank=3),
-    Column(title="CID", width=46, rank=8),
-)
-
-_BAR = 12
+    from ipwhl_mirror.tui.jobs import Failure
 
 
-class Order(Enum):
-    """How the list is sorted; the value is the column that shows it."""
-
-    RELEASE = 1
-    LARGEST = 3
-    ALONE = 4
-
-
-class PinsScreen(View):
+class PinsScreen(MarkingView):
     """The fourth screen."""
+
+    NAME = "Pins"
+    sorting: Sorting[Order]
 
     CSS_PATH = "pins.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.PINS)
@@ -58,24 +49,33 @@ class PinsScreen(View):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._storage: Storage | None = None
+        self._reclaimable: int | Unknown = Unknown.COUNTING
         self._overview: Overview | None = None
-        self._order = Order.RELEASE
-        self._reverse = False
+        self._failure: Failure | None = None
+        self.sorting = Sorting(Order.RELEASE)
         self._filter = Filter()
         cut = desk.glyphs.cut
-        self.rows: RowList[PinEntry] = RowList(
-            COLUMNS, draw=self._draw, key=lambda entry: entry.cid, cut_mark=cut, id="pins"
+        self.rows: RowList[PinRow] = RowList(
+            COLUMNS,
+            draw=self._draw,
+            key=row_key,
+            cut_mark=cut,
+            mark_sign=desk.glyphs.taken,
+            id="pins",
         )
         self._details = Lines(cut_mark=cut, id="details", classes="foot")
+        self.bar = StorageBar(desk.glyphs, id="disk", classes="foot")
 
     def compose_body(self) -> ComposeResult:
         yield self.rows
         yield self.filter_bar
         yield self._details
+        yield self.bar
 
     def on_mount(self) -> None:
         self.status_bar.show_crumbs(["ipwhl-mirror", "Pins and storage"])
         self.watch(self.app, "storage", self.show_storage)
+        self.watch(self.app, "reclaimable", self.show_reclaimable)
 
     def show_overview(self, overview: Overview | None) -> None:
         super().show_overview(overview)
@@ -83,43 +83,75 @@ class PinsScreen(View):
 
     def show_storage(self, storage: Storage | None) -> None:
         """What is pinned was read again."""
-        self._storage = storage
-        self._list_rows()
+        self._storage, self._failure = storage, None
+        self.bar.show(storage, self._reclaimable)
+        if storage is not None:
+            self.rows.keep_marks([*storage.releases, *storage.pins])
+        self.list_rows()
+
+    def show_failure(self, failure: Failure) -> None:
+        """What is pinned could not be read; what was read before stays."""
+        self._failure = failure
+        self.rows.redraw()
+
+    def pending(self) -> str | Failure:
+        if self._storage is not None:
+            return ""
+        return self.trouble or self._failure or "asking the node what is pinned"
+
+    def nothing_there(self) -> list[Line]:
+        return nothing_lines(
+            "Nothing is pinned on this node yet.",
+            (self.desk.keymap.key("view.releases"), "shows the releases, where pinning starts"),
+        )
+
+    def show_reclaimable(self, reclaimable: int | Unknown) -> None:
+        """What a collection would remove is known, or is being counted."""
+        self._reclaimable = reclaimable
+        self.bar.show(self._storage, reclaimable)
 
     def narrow(self, wanted: Filter) -> None:
         self._filter = wanted
-        self._list_rows()
+        self.list_rows()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        entry = self.rows.current
-        if action in ("open", "verify") and (entry is None or self._summary() is None):
+        row = self.rows.current
+        if action in ("copy", "mark", "range", "mark_all") and row is None:
             return False
-        if action == "unpin" and not (entry is not None and entry.can_go and self._summary() is not None):
+        if action == "open" and self._summary() is None:
             return False
-        if action == "copy" and entry is None:
+        if action == "verify" and not self._releases_meant():
             return False
-        if action == "export" and (entry is None or entry.selection is None or self._summary() is None):
+        if action == "unpin" and not self.pins_meant():
+            return False
+        if action == "export" and (not isinstance(row, PinEntry) or row.selection is None):
             return False
         return super().check_action(action, parameters)
+
+    def pins_meant(self) -> list[PinEntry]:
+        """The pins of ours among what is marked, or under the cursor; a release means all of its pins."""
+        pins = () if self._storage is None else self._storage.pins
+        rows = self.rows.marked_items
+        releases = {row.cid for row in rows if isinstance(row, KeptRelease)}
+        meant = {row.cid for row in rows if isinstance(row, PinEntry)}
+        return [entry for entry in pins if entry.can_go and (entry.cid in meant or entry.release in releases)]
 
     def action_open(self) -> None:
         if (summary := self._summary()) is not None:
             self.post_message(messages.Opened(summary))
 
     def action_unpin(self) -> None:
-        entry, summary = self.rows.current, self._summary()
-        if entry is not None and summary is not None and entry.selection is not None:
-            selection = Selection.from_cli_text(entry.selection)
-            self.post_message(messages.UnpinAsked(summary, selection))
+        pins = tuple(entry.cid for entry in self.pins_meant())
+        self.post_message(messages.UnpinManyAsked(pins=pins))
 
     def action_export(self) -> None:
         entry, summary = self.rows.current, self._summary()
-        if entry is not None and summary is not None and entry.selection is not None:
+        if isinstance(entry, PinEntry) and summary is not None and entry.selection is not None:
             selection = Selection.from_cli_text(entry.selection)
             self.post_message(messages.ExportAsked(summary, selection))
 
     def action_verify(self) -> None:
-        if (summary := self._summary()) is not None:
+        for summary in self._releases_meant():
             self.post_message(messages.VerifyAsked(summary))
 
     def action_prune(self) -> None:
@@ -132,16 +164,6 @@ class PinsScreen(View):
         if (entry := self.rows.current) is not None:
             self.post_message(messages.CopyAsked(str(entry.cid)))
 
-    def action_sort(self) -> None:
-        orders = list(Order)
-        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
-        self._reverse = False
-        self._list_rows()
-
-    def action_reverse(self) -> None:
-        self._reverse = not self._reverse
-        self._list_rows()
-
     @on(RowList.Moved)
     def _moved(self) -> None:
         self._details.show(self._foot())
@@ -153,88 +175,29 @@ class PinsScreen(View):
             self.action_open()
 
     def _summary(self) -> ReleaseSummary | None:
-        entry = self.rows.current
-        if entry is None or self._overview is None:
-            return None
-        return next((item for item in self._overview.releases if item.cid == entry.release), None)
+        row = self.rows.current
+        return None if row is None else self._tracked(row)
 
-    def _list_rows(self) -> None:
-        entries = () if self._storage is None else self._storage.pins
-        rows = [entry for entry in entries if self._filter.passes(pin_words(entry).lower())]
-        if self._order is Order.LARGEST:
-            rows.sort(key=lambda entry: -entry.bytes)
-        elif self._order is Order.ALONE:
-            rows.sort(key=lambda entry: -entry.only_here)
-        self.rows.show(rows[::-1] if self._reverse else rows)
-        glyphs = self.desk.glyphs
-        self.rows.mark_sorted(self._order.value, glyphs.sorted_up if self._reverse else glyphs.sorted_down)
+    def _tracked(self, row: PinRow) -> ReleaseSummary | None:
+        cid = row.cid if isinstance(row, KeptRelease) else row.release
+        releases = () if self._overview is None else self._overview.releases
+        return next((item for item in releases if item.cid == cid), None)
 
-    def _draw(self, entry: PinEntry) -> tuple[Cell, ...]:
-        look = pin_look(entry, self.desk.glyphs)
-        name = safe_text(entry.release_name) if entry.release_name else "-"
-        is_known = entry.release is not None
-        now = None if self._overview is None else self._overview.now
-        verified = "-" if entry.verified_at is None or now is None else figures.age(now - entry.verified_at)
-        return (
-            Cell(f"{look.glyph} {pin_words(entry)}", look.tone, Cut.MIDDLE),
-            Cell(name, Tone.PLAIN, Cut.MIDDLE),
-            Cell(figures.count(entry.wheels) if is_known else "-"),
-            Cell(figures.size(entry.bytes) if is_known else "-"),
-            Cell(figures.size(entry.only_here) if is_known else "-", Tone.HEAD),
-            Cell(verified, Tone.MUTED),
-            Cell(str(entry.cid), Tone.MUTED, Cut.MIDDLE),
-        )
+    def _releases_meant(self) -> list[ReleaseSummary]:
+        """The releases of what is marked, or of what is under the cursor, each once."""
+        found = [self._tracked(row) for row in self.rows.marked_items]
+        return list({item.cid: item for item in found if item is not None}.values())
+
+    def list_rows(self) -> None:
+        storage = self._storage
+        self.rows.show([] if storage is None else pin_rows(storage, self._filter, self.sorting))
+        self.show_sorting()
+
+    def _draw(self, row: PinRow) -> tuple[Cell, ...]:
+        return row_cells(row, self.desk.glyphs, None if self._overview is None else self._overview.now)
 
     def _foot(self) -> list[Line]:
-        entry, storage = self.rows.current, self._storage
-        if storage is None:
-            return [(Cell("asking the node what is pinned", Tone.MUTED),)]
-        lines: list[Line] = [storage_line(storage, self.desk.glyphs)]
-        if entry is None:
-            return [(Cell("Nothing is pinned on this node yet.", Tone.MUTED),), *lines]
-        look = pin_look(entry, self.desk.glyphs)
-        return [
-            (Cell(str(entry.cid), Tone.HEAD, Cut.MIDDLE), Cell(f"  {look.text}", look.tone)),
-            *lines,
-        ]
-
-
-def pin_words(entry: PinEntry) -> str:
-    """What a pin is called: its part, or another program's name for it."""
-    if entry.owner is PinOwner.OTHER:
-        return f'not ours: "{safe_text(entry.name)}"' if entry.name else "not ours"
-    if entry.selection is None:
-        return "a subset"
-    return safe_text(entry.selection) or "whole release"
-
-
-def pin_look(entry: PinEntry, glyphs: Glyphs) -> Look:
-    """Whose a pin is, and whether it was read back."""
-    if entry.owner is PinOwner.OTHER:
-        return Look(glyphs.foreign, "not ours, never touched", Tone.MUTED)
-    if entry.verified_at is None:
-        return Look(glyphs.unknown, "not verified", Tone.PART)
-    if entry.owner is PinOwner.ADOPTED:
-        return Look(glyphs.pinned, "pinned by another program", Tone.GOOD)
-    return Look(glyphs.pinned, "pinned", Tone.GOOD)
-
-
-def storage_line(storage: Storage, glyphs: Glyphs) -> Line:
-    """The disk: ours, what else the node keeps, what is free."""
-    total = max(storage.ours + storage.other + storage.free, 1)
-    ours = min(_BAR, -(-storage.ours * _BAR // total))
-    other = min(_BAR - ours, -(-storage.other * _BAR // total))
-    parts = [
-        f"ours {figures.size(storage.ours)}",
-        f"other {figures.size(storage.other)}",
-        f"free {figures.size(storage.free)}",
-        f"shared {figures.size(storage.shared)}",
-    ]
-    if storage.budget:
-        parts.append(f"budget {figures.size(storage.budget)}")
-    return (
-        Cell(glyphs.bar_full * ours, Tone.GOOD),
-        Cell(glyphs.bar_part * other, Tone.MUTED),
-        Cell(glyphs.bar_empty * (_BAR - ours - other), Tone.MUTED),
-        Cell("  " + glyphs.dot.join(parts)),
-    )
+        row, storage = self.rows.current, self._storage
+        if storage is None or row is None:
+            return [(), ()]
+        return self.with_marks(row_details(row, storage, self.desk.glyphs))

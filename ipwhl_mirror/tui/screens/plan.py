@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Tone
-from ipwhl_mirror.tui.screens.dialog import Choice, Dialog
+from ipwhl_mirror.tui.screens.dialog import INNER_WIDTH, Choice, Dialog
 from ipwhl_mirror.tui.widgets.lines import Line, Lines
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class PlanDialog(Dialog[bool]):
     def compose_body(self) -> ComposeResult:
         yield Lines(plan_lines(self.forecast), cut_mark=self.desk.glyphs.cut, id="numbers")
         if self.obstacle:
-            yield Lines([(), (Cell(self.obstacle, Tone.BAD),)], cut_mark=self.desk.glyphs.cut, id="obstacle")
+            yield Lines(obstacle_lines(self.obstacle), cut_mark=self.desk.glyphs.cut, id="obstacle")
 
     def compose_choices(self) -> ComposeResult:
         if not self.obstacle:
@@ -63,6 +64,11 @@ def obstacle(forecast: PinForecast) -> str:
     if all(part.pinned for part in forecast.plan.parts) and not forecast.plan.fetch.wheels:
         return "all of it is pinned already"
     return safe_text(forecast.refusal or "")
+
+
+def obstacle_lines(words: str) -> list[Line]:
+    """An obstacle, whole."""
+    return [(), *((Cell(line, Tone.BAD),) for line in wrap(words, INNER_WIDTH))]
 
 
 def plan_lines(forecast: PinForecast) -> list[Line]:

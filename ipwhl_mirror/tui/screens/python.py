@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.widgets import Input
 
+from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.errors import InvalidSelection
 from ipwhl_mirror.tui.cells import Cell
 from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.screens.dialog import Choice, Dialog
+from ipwhl_mirror.tui.widgets.entry import Entry
 from ipwhl_mirror.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class PythonDialog(Dialog["Marks | None"]):
     def __init__(self, desk: Desk, marks: Marks) -> None:
         super().__init__(desk, "Only wheels for these Pythons")
         self._marks = marks
-        self.versions = Input(
+        self.versions = Entry(
             " ".join(marks.pythons),
             placeholder="3.11 3.12 3.13t; empty for all",
             restrict=r"[ -~]*",
@@ -51,7 +53,7 @@ class PythonDialog(Dialog["Marks | None"]):
         try:
             marks = self._marks.with_pythons(self.versions.value.replace(",", " ").split())
         except InvalidSelection as error:
-            self.complaint.show([(Cell(str(error), Tone.BAD),)])
+            self.complaint.show([(Cell(safe_text(str(error)), Tone.BAD),)])
         else:
             self.dismiss(marks)
 

@@ -15,6 +15,7 @@ from ipwhl_mirror.ipld.errors import InvalidCid
 from ipwhl_mirror.tui.cells import Cell
 from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.screens.dialog import Choice, Dialog
+from ipwhl_mirror.tui.widgets.entry import Entry
 from ipwhl_mirror.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -42,14 +43,18 @@ class TrackDialog(Dialog[TrackRequest | None]):
     CSS_PATH = "track.tcss"
     AUTO_FOCUS = "#cid"
 
-    def __init__(self, desk: Desk, labels: Set[str]) -> None:
-        """`labels` are taken already."""
+    def __init__(self, desk: Desk, labels: Set[str], cid: str = "") -> None:
+        """`labels` are taken already; `cid` is there to begin with."""
         super().__init__(desk, "Track a release")
         self._labels = labels
-        self.cid_input = Input(
-            placeholder="Qm... or bafy..., or an /ipfs/ address", restrict=r"[ -~]*", id="cid", compact=True
+        self.cid_input = Entry(
+            cid,
+            placeholder="Qm... or bafy..., or an /ipfs/ address",
+            restrict=r"[ -~]*",
+            id="cid",
+            compact=True,
         )
-        self.label_input = Input(
+        self.label_input = Entry(
             placeholder="optional, like 2026.11", restrict=r"[ -~]*", id="label", compact=True
         )
         self.complaint = Lines([()], cut_mark=desk.glyphs.cut, id="complaint")

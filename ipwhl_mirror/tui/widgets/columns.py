@@ -29,9 +29,11 @@ class Column:
 
     Attributes:
         title: its header.
-        width: in cells; for the flexible column the least it is useful with.
+        width: in cells; the least it is useful with, where it can be wider.
         rank: the highest is left out first; 0 is never left out.
-        flexible: takes the width that remains; one a list.
+        flexible: is the first to take the width that remains; one a list.
+        most: the most cells it takes of that; None: `width`, or all of it where it is flexible. What nobody
+            takes stays empty at the right, so that values stand near their names on a wide screen.
     """
 
     title: str
@@ -39,6 +41,13 @@ class Column:
     align: Align = Align.LEFT
     rank: int = 0
     flexible: bool = False
+    most: int | None = None
+
+    def share(self, spare: int) -> int:
+        """How many of some spare cells it takes."""
+        if self.most is None:
+            return spare if self.flexible else 0
+        return min(spare, max(self.most - self.width, 0))
 
 
 def visible_columns(columns: Sequence[Column], width: int) -> list[tuple[int, int]]:
@@ -54,5 +63,10 @@ def visible_columns(columns: Sequence[Column], width: int) -> list[tuple[int, in
         if columns[last].rank == 0:
             break
         kept.remove(last)
+    widths = {index: columns[index].width for index in kept}
     spare = max(room - needed(), 0)
-    return [(index, columns[index].width + (spare if columns[index].flexible else 0)) for index in kept]
+    for index in sorted(kept, key=lambda index: not columns[index].flexible):
+        share = columns[index].share(spare)
+        widths[index] += share
+        spare -= share
+    return list(widths.items())

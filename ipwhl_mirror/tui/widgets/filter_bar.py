@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Input
+
+from ipwhl_mirror.tui.widgets.entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from textual.widgets import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,17 @@ class Filter:
     def select(self, texts: Sequence[str]) -> list[int]:
         """The positions of those that pass, in order."""
         positions: Sequence[int] = range(len(texts))
-        for word in self.wanted:
+        if self.wanted:
+            first = self.wanted[0]
+            positions = [at for at, text in enumerate(texts) if first in text]
+        for word in self.wanted[1:]:
             positions = [at for at in positions if word in texts[at]]
         for word in self.unwanted:
             positions = [at for at in positions if word not in texts[at]]
         return list(positions)
 
 
-class FilterBar(Input):
+class FilterBar(Entry):
     """Where the words are typed; hidden while it is empty and not focused."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
