@@ -126,6 +126,8 @@ class Size:
         files: wheels of `file_bytes` each that are published, fetched and verified.
         big_bytes: of the one wheel of the memory figures.
         pins: of other programs, on the node whose status is asked for.
+        listed_releases, listed_pins: in the views of the terminal UI.
+        watched_s: for how long a terminal UI that does nothing is watched.
         round_trip_s: of the slow link between two nodes, in seconds.
         wheels: which ones a large mirror has.
         rounds: how often each is run.
@@ -140,6 +142,9 @@ class Size:
     file_bytes: int = 5_000_000
     big_bytes: int = 1 << 30
     pins: int = 100_000
+    listed_releases: int = 500
+    listed_pins: int = 10_000
+    watched_s: float = 5.0
     round_trip_s: float = 0.02
     wheels: Wheels = Wheels.REAL
     rounds: int = 5

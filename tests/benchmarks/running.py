@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import index, kubo_index, kubo_pins, kubo_wheels, memory, startup, wheels
+from tests.benchmarks import (
+    index,
+    kubo_index,
+    kubo_pins,
+    kubo_wheels,
+    memory,
+    startup,
+    tui_contents,
+    tui_open,
+    tui_process,
+    tui_views,
+    wheels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +32,12 @@ BENCHMARKS: dict[str, Callable[[Size], Iterator[Figure]]] = {
     "verify": wheels.verify,
     "memory": memory.memory,
     "start": startup.start,
+    "tui-paint": tui_contents.paint,
+    "tui-find": tui_contents.find,
+    "tui-keys": tui_contents.keys,
+    "tui-views": tui_views.views,
+    "tui-open": tui_open.opening,
+    "tui-process": tui_process.process,
     "kubo-index": kubo_index.index,
     "kubo-far": kubo_index.far,
     "kubo-memory": kubo_index.memory,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WHEELS = "2 wheels, 600000 bytes"
 BIG = "one wheel of 1000000 bytes"
+LISTED = "150 wheels, 35 rows"
 BIG_RELEASE = "30 projects, 150 wheels, 31 blocks"
 MIRROR = "3 wheels, 900000 bytes"
 DONE = {
@@ -42,6 +43,41 @@ DONE = {
         ),
     ],
     "start": [("--help", "one start")] * 2 + [("status of nothing", "one start")],
+    "tui-paint": [("tui: first paint of the contents", LISTED)] * 2
+    + [("tui: every project opened", "150 wheels, 185 rows")] * 2,
+    "tui-find": [
+        ("tui: filter, each letter of a rare word", LISTED),
+        ("tui: filter, each letter of a common word", LISTED),
+    ],
+    "tui-keys": [
+        *((f"tui: {name}", LISTED) for name in ("down", "page down", "end and home") for _ in range(2)),
+        ("tui: sort", LISTED),
+        ("tui: mark a platform", LISTED),
+        ("tui: mark a project", LISTED),
+        ("tui: mark every project", LISTED),
+    ],
+    "tui-views": [
+        ("tui: first paint of releases, sorted", "3 rows, 7 columns"),
+        ("tui: first paint of platforms", "5 rows, 3 columns"),
+        ("tui: first paint of pins", "5 rows, 6 columns"),
+        ("tui: first paint of changes", "2 rows, 5 columns, two releases of 150 wheels"),
+    ],
+    "tui-open": [
+        (f"tui: {name}{what}", f"{reads} x 150 wheels")
+        for name, reads in (
+            ("open a release", 1),
+            ("compare two releases", 2),
+            ("pins and storage", 1),
+            ("read what is open again", 1),
+        )
+        for what in ("", ", longest freeze")
+    ],
+    "tui-process": [
+        ("tui: start to first paint", "an empty data directory"),
+        ("tui: processor at rest", "0.2 s watched"),
+        ("tui: processor while a job runs", "0.2 s watched"),
+        *[("tui: memory", "150 wheels on screen")] * 2,
+    ],
     "kubo-index": [
         ("kubo index: read", BIG_RELEASE),
         ("kubo index: tracked and untracked", BIG_RELEASE),
@@ -77,6 +113,9 @@ def tiny(tmp_path: Path) -> Size:
         file_bytes=300_000,
         big_bytes=1_000_000,
         pins=50,
+        listed_releases=3,
+        listed_pins=4,
+        watched_s=0.2,
         wheels=Wheels.MADE,
         rounds=1,
     )
