@@ -13,6 +13,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from ipwhl_mirror.cli.app import cli
 from ipwhl_mirror.cli.exit_codes import ExitCode
 from ipwhl_mirror.config import Config, load_config
 from ipwhl_mirror.services.demo_wheels import build, bundled_wheels, stand_in
+from ipwhl_mirror.tui.keymap import Keymap
 from ipwhl_mirror.tui.keys import Place, keys_of
 from tests.nodes.kubo_daemon import KuboRepo, ipfs_command
 
@@ -202,8 +204,10 @@ def commands() -> dict[str, click.Command]:
 
 
 def options(command: click.Command) -> set[str]:
-    """The options of a command as they are written."""
-    return {name for param in command.params if isinstance(param, click.Option) for name in param.opts}
+    """The options of a command, or of all commands of a group, as they are written."""
+    own = {name for param in command.params if isinstance(param, click.Option) for name in param.opts}
+    parts = command.commands.values() if isinstance(command, click.Group) and command is not cli else ()
+    return own.union(*map(options, parts))
 
 
 def command_lines() -> list[str]:
@@ -215,7 +219,7 @@ def command_lines() -> list[str]:
 
 def test_readme_has_every_command_with_its_options() -> None:
     """The table of commands is that of the program; SELECTION stands for the options of a selection."""
-    selection = {"-p", "-e", "--python", "--project", "--exclude", "--no-any"}
+    selection = {"-p", "-e", "--python", "--project", "--lock", "--exclude", "--no-any"}
     told: dict[str, set[str]] = {}
     for line in command_lines():
         words = re.findall(r"--[a-z-]+|SELECTION", line)
@@ -246,16 +250,32 @@ def test_readme_shows_the_default_configuration(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text(block, encoding="utf-8")
     assert load_config(file) == Config()
-    for section in (Config().node, Config().serve, Config().storage):
-        assert set(section.__struct_fields__) <= set(re.findall(r"^(\w+) = ", block, re.MULTILINE))
+    told = {
+        name: set(re.findall(r"^(\w+) = ", lines, re.MULTILINE))
+        for name, lines in re.findall(r"^\[(\w+)\]\n(.*?)(?=^\[|\Z)", block, re.MULTILINE | re.DOTALL)
+    }
+    there_are = {
+        name: set(getattr(getattr(Config(), name), "__struct_fields__", ()))
+        for name in Config.__struct_fields__
+    }
+    assert told == there_are
+
+
+def test_readme_shows_how_keys_are_changed() -> None:
+    """The lines that the configuration has for it, behind a comment sign, can be used."""
+    lines = re.findall(r"^# (\"[\w.]+\" = .*?)(?: +#.*)?$", README, re.MULTILINE)
+    assert len(lines) >= 2
+    written = tomllib.loads("\n".join(lines))
+    assert Keymap.parse(written).overrides
 
 
 def keys_table() -> str:
     """The keys as the README has them, from the registry of the application."""
-    lines = ["| where | key | what it does |", "| --- | --- | --- |"]
+    lines = ["| where | key | what it does | name |", "| --- | --- | --- | --- |"]
     for place in Place:
         for number, key in enumerate(keys_of(place)):
-            lines.append(f"| {'' if number else place.value} | `{key.shown}` | {key.explained} |")
+            where = "" if number else place.value
+            lines.append(f"| {where} | `{key.shown}` | {key.explained} | `{key.id}` |")
     return "\n".join(lines)
 
 
