@@ -40,13 +40,15 @@ def _is_taken(row: Row, marked: Marked) -> bool:
 
 
 def first_marks(view: ReleaseView) -> Marks:
-    """Marks on what is pinned: its platforms, `any` as it is beside them; none when nothing is."""
+    """Marks on what is pinned: its platforms, and `any` unless they are pinned without a wheel of it; none
+    when nothing is."""
     rows = view.summary.platforms
+    absent = {row.platform for row in rows if row.state is PlatformState.ABSENT}
     pinned = frozenset(row.platform for row in rows if row.state is PlatformState.PINNED)
     return Marks(
         families=frozenset(row.platform for row in rows),
         chosen=pinned - {ANY} or pinned,
-        drops_any=bool(pinned) and ANY not in pinned,
+        drops_any=bool(pinned) and ANY in absent,
     )
 
 

@@ -10,6 +10,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.services.requests import (
     ExportRequest,
@@ -171,7 +172,7 @@ async def leave(app: MirrorApp) -> None:
     if not jobs:
         app.exit()
         return
-    title = f"Quit while {len(jobs)} job{'s' if len(jobs) > 1 else ''} run or wait"
+    title = f"Quit with {figures.plural(len(jobs), 'job')} running or waiting"
     if await app.push_screen_wait(
         ConfirmDialog(app.desk, title, quit_lines(jobs, app.runner.resumes), verb="Quit")
     ):

@@ -35,20 +35,21 @@ class Times(Enum):
     LEFT_OUT = "left out"
 
 
-def row_words(job: Job, glyphs: Glyphs) -> tuple[str, Tone]:
+def row_cell(job: Job, glyphs: Glyphs) -> Cell:
     """What a row says beside title and state: the reason, the outcome, or how far it is."""
     if job.failure is not None:
-        return job.failure.words, Tone.BAD
+        return Cell(job.failure.words, Tone.BAD)
     if job.state is JobState.DONE:
-        return job.outcome, Tone.MUTED
+        return Cell(job.outcome, Tone.MUTED)
     if job.is_cancelling and job.state.is_open:
-        return "cancelling", Tone.PART
+        return Cell("cancelling", Tone.PART)
     if job.holder:
-        return f"waits for another run: {job.holder}", Tone.PART
+        return Cell(f"waits for another run: {job.holder}", Tone.PART)
     if job.progress is None or job.state is not JobState.RUNNING:
-        return "cut off by the end of the run" if job.was_cut else "", Tone.MUTED
+        return Cell("cut off by the end of the run" if job.was_cut else "", Tone.MUTED)
     stalled = job.progress.stalled_s >= STALLED_S
-    return glyphs.dot.join(progress_words(job)), Tone.PART if stalled else Tone.PLAIN
+    words = glyphs.dot.join(progress_words(job))
+    return Cell(words, Tone.PART if stalled else Tone.PLAIN, Cut.PHRASES)
 
 
 def progress_words(job: Job) -> list[str]:

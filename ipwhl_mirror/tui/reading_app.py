@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.reactive import reactive
@@ -12,6 +13,8 @@ from ipwhl_mirror.tui.job_app import JobApp
 from ipwhl_mirror.tui.widgets.storage_bar import Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from ipwhl_mirror.tui.backend import Overview, ReleaseView, Storage
     from ipwhl_mirror.tui.jobs import Failure
     from ipwhl_mirror.tui.refreshing import Outage, Refreshing
@@ -48,12 +51,12 @@ class ReadingApp(JobApp, inherit_bindings=False):
 
     def action_reload(self) -> None:
         """Read everything again."""
-        self.run_worker(self._read, group=READ, exclusive=True, exit_on_error=False)
+        self._start(self._read, READ)
 
     def glance_soon(self) -> None:
         """Look whether something changed, unless everything is being read."""
         if not any(worker.group == READ and not worker.is_finished for worker in self.workers):
-            self.run_worker(self.refreshing.look, group=GLANCE, exclusive=True, exit_on_error=False)
+            self._start(self.refreshing.look, GLANCE)
 
     def watch_app_focus(self, focus: bool) -> None:
         """The terminal is looked at again."""
@@ -69,7 +72,12 @@ class ReadingApp(JobApp, inherit_bindings=False):
 
     def read_storage_soon(self) -> None:
         """Read what is pinned."""
-        self.run_worker(self._read_storage, group="storage", exclusive=True, exit_on_error=False)
+        self._start(self._read_storage, "storage")
+
+    def _start(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
+        """Read in the place of what the group reads. Begun only when it is its turn: one that is replaced
+        before is never made."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=True, exit_on_error=False)
 
     async def _read(self) -> None:
         began = time.monotonic()
@@ -80,7 +88,7 @@ class ReadingApp(JobApp, inherit_bindings=False):
             await self._read_storage()
         self.refreshing.done(seen, took_s=time.monotonic() - began)
         if (shown := self.opened) is not None:
-            self.run_worker(self._read_opened(shown), group=REOPEN, exclusive=True, exit_on_error=False)
+            self._start(partial(self._read_opened, shown), REOPEN)
 
     async def _read_opened(self, shown: ReleaseView) -> None:
         """Read the release again that is open; where it fails, what was read before stays."""
@@ -93,7 +101,7 @@ class ReadingApp(JobApp, inherit_bindings=False):
         self.storage = await self.backend.storage()
         self.reclaimable = Unknown.COUNTING
         if self.current_mode == "pins":
-            self.run_worker(self._count_garbage, group="garbage", exclusive=True, exit_on_error=False)
+            self._start(self._count_garbage, "garbage")
 
     async def _count_garbage(self) -> None:
         self.reclaimable = (await self.backend.preview_gc()).bytes

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from ipwhl_mirror.domain.releases import PlatformRow
-from ipwhl_mirror.tui.cells import Cell, Cut, cut_end, cut_middle, fit_line
+from ipwhl_mirror.tui.cells import Cell, Cut, cut_end, cut_middle, cut_phrases, fit_line
 from ipwhl_mirror.tui.glyphs import ASCII, UNICODE, Glyphs, glyphs_for
 from ipwhl_mirror.tui.jobs import JobState
 
@@ -18,7 +18,7 @@ from ipwhl_mirror.tui.jobs import JobState
 @given(st.text(alphabet="ab-日本 é", max_size=60), st.integers(0, 40))
 def test_cut_text_never_exceeds_its_width(text: str, width: int) -> None:
     """Wide characters count as two cells; both cuts keep to the width and leave short text alone."""
-    for cutter in (cut_middle, cut_end):
+    for cutter in (cut_middle, cut_end, cut_phrases):
         cut = cutter(text, width, "…")
         assert cell_len(cut) <= width
         if cell_len(text) <= width:
@@ -84,3 +84,18 @@ def test_platform_state_is_said_in_a_word(wheels: int, word: str) -> None:
     row = PlatformRow(platform="any", wheels=10, bytes=1000, pinned_wheels=wheels, pinned_bytes=100 * wheels)
     assert UNICODE.platform(row).word == word
     assert ASCII.platform(row).word == word
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("24 % · 8 s left · 31.2 of 126.3 MB", 34, "24 % · 8 s left · 31.2 of 126.3 MB"),
+        ("24 % · 8 s left · 31.2 of 126.3 MB", 33, "24 % · 8 s left"),
+        ("24 % | 8 s left | 31.2 of 126.3 MB", 14, "24 %"),
+        ("24 % · 8 s left", 3, "24…"),
+        ("no dot in this one", 8, "no dot …"),
+    ],
+)
+def test_figures_are_left_out_whole(text: str, width: int, shown: str) -> None:
+    """A number that is cut would be another number."""
+    assert cut_phrases(text, width, "…") == shown

@@ -10,7 +10,7 @@ from ipwhl_mirror.services.events import Phase, Progress, ProgressSink
 from ipwhl_mirror.tui.desk import Access, Desk
 from ipwhl_mirror.tui.glyphs import UNICODE
 from ipwhl_mirror.tui.job_log import Kind
-from ipwhl_mirror.tui.job_words import job_details, row_words, time_left
+from ipwhl_mirror.tui.job_words import job_details, row_cell, time_left
 from ipwhl_mirror.tui.jobs import Fate, Job, JobQueue, JobState, Origin
 from ipwhl_mirror.tui.pace import Pace
 from ipwhl_mirror.tui.screens.jobs import Order, columns_for, listed
@@ -35,11 +35,11 @@ async def test_waiting_for_another_run_is_told_while_it_lasts() -> None:
 
     async def work(sink: ProgressSink) -> str:
         queue.held_up("sync, process 17\x1b")
-        seen.append(row_words(job, UNICODE)[0])
+        seen.append(row_cell(job, UNICODE).text)
         seen.append("".join(cell.text for cell in job_details(job, desk_of(queue_of()))[1]))
         queue.held_up("sync, process 17\x1b")
         queue.held_up(None)
-        seen.append(row_words(job, UNICODE)[0])
+        seen.append(row_cell(job, UNICODE).text)
         return "done"
 
     job = queue.add("pin", work)
@@ -79,7 +79,7 @@ def test_a_running_row_says_what_is_known(progress: Progress, words: str) -> Non
     """The most important first, and nothing that is not known."""
     job = a_job(JobState.RUNNING)
     job.progress = progress
-    assert row_words(job, UNICODE)[0] == words
+    assert row_cell(job, UNICODE).text == words
 
 
 def test_a_stalled_job_says_what_it_waits_for() -> None:

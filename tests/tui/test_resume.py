@@ -164,7 +164,7 @@ async def test_quitting_says_what_resumes_and_what_does_not() -> None:
         await pilot.pause()
         await pilot.press("q")
         dialog = await until_dialog(app, pilot)
-        assert dialog.heading == "Quit while 2 jobs run or wait"
+        assert dialog.heading == "Quit with 2 jobs running or waiting"
         lines = text_of(dialog)
         assert lines[0].endswith("running  verify 2026.11  resumes next time")
         assert lines[1].endswith("of 2026.11  does not resume")

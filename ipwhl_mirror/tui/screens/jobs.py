@@ -12,7 +12,7 @@ from ipwhl_mirror.domain import figures
 from ipwhl_mirror.tui import messages
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Glyphs, Tone
-from ipwhl_mirror.tui.job_words import Times, job_details, row_words, wrapped
+from ipwhl_mirror.tui.job_words import Times, job_details, row_cell, wrapped
 from ipwhl_mirror.tui.jobs import Job, JobState, Origin
 from ipwhl_mirror.tui.keys import Place, bindings
 from ipwhl_mirror.tui.runner import can_repair
@@ -205,7 +205,6 @@ class JobsScreen(View):
 
     def _draw(self, job: Job) -> tuple[Cell, ...]:
         look = self.desk.glyphs.job(job.state)
-        words, tone = row_words(job, self.desk.glyphs)
         now = self.desk.clock()
         elapsed = job.elapsed_s(now)
         resumed = ", resumed" if job.origin is Origin.RESUMED else ""
@@ -214,7 +213,7 @@ class JobsScreen(View):
         return (
             Cell(f"{job.number:>2} {job.title}{resumed}", Tone.PLAIN, Cut.MIDDLE),
             Cell(look.text, look.tone),
-            Cell(words, tone),
+            row_cell(job, self.desk.glyphs),
             Cell(_bar(job, self.desk.glyphs)),
             Cell("" if elapsed is None else figures.duration(elapsed), Tone.MUTED),
             Cell("" if end is None else f"{'' if job.ended_at else '~'}{end:%H:%M}", Tone.MUTED),
