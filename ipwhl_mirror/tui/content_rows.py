@@ -7,7 +7,7 @@ domain's own values (`PlatformRow`, `Project`, `Wheel`); nothing is made for a r
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.display import safe_text
@@ -43,6 +43,16 @@ BOX = range(2, 5)
 """Where a box stands in the first column, in cells."""
 
 
+class ProjectFacts(NamedTuple):
+    """What a row says of a project, apart from marks; the words are safe text."""
+
+    words: str
+    platforms: str
+    bytes: int
+    pinned_wheels: int
+    pinned_bytes: int
+
+
 class ReleaseRows:
     """The rows of one release."""
 
@@ -51,6 +61,7 @@ class ReleaseRows:
         self.view = view
         self.platforms = tuple(sorted(view.summary.platforms, key=lambda row: row.platform == ANY))
         self.projects = view.release.projects
+        self._facts: dict[str, ProjectFacts] = {}
         is_same = before is not None and before.lookup.release is view.release
         self.lookup: Lookup = before.lookup if before is not None and is_same else Lookup(view.release)
 
@@ -93,8 +104,21 @@ class ReleaseRows:
 
     def pinned_of(self, project: Project) -> int:
         """How many of its wheels are pinned."""
-        pinned = self.view.pinned
-        return sum(wheel.cid.digest in pinned for wheel in project.wheels) if pinned else 0
+        return self.facts(project).pinned_wheels
+
+    def facts(self, project: Project) -> ProjectFacts:
+        """What a row says of a project whatever is marked; told once, when it is first on screen."""
+        facts = self._facts.get(project.name)
+        if facts is None:
+            here = [wheel.bytes for wheel in project.wheels if wheel.cid.digest in self.view.pinned]
+            facts = self._facts[project.name] = ProjectFacts(
+                words=f"{safe_text(project.name)} {safe_text(versions(project))}",
+                platforms=platforms_of(project),
+                bytes=sum(wheel.bytes for wheel in project.wheels),
+                pinned_wheels=len(here),
+                pinned_bytes=sum(here),
+            )
+        return facts
 
     def platforms_of(self, project: Project) -> str:
         """The platforms it has wheels for, in the order in which they are listed."""
@@ -214,23 +238,22 @@ def _platform_cells(row: PlatformRow, marked: Marked, glyphs: Glyphs) -> tuple[C
 def _project_cells(
     row: Project, rows: ReleaseRows, marked: Marked, glyphs: Glyphs, *, is_open: bool
 ) -> tuple[Cell, ...]:
-    pinned = rows.pinned_of(row)
-    look = glyphs.share(pinned, len(row.wheels))
+    facts = rows.facts(row)
+    look = glyphs.share(facts.pinned_wheels, len(row.wheels))
     excluded = marked.marks.excludes(row.name)
     state = Cell("excluded", Tone.PART) if excluded else Cell(look.text, look.tone)
     box = BOXES[marked.project_box(row)]
     sign = glyphs.opened if is_open else glyphs.closed
     taken = marked.taken_of(row)
-    total = sum(wheel.bytes for wheel in row.wheels)
-    here = sum(wheel.bytes for wheel in row.wheels if wheel.cid.digest in rows.view.pinned)
+    here = figures.size(facts.pinned_bytes) if facts.pinned_wheels else "-"
     return (
-        Cell(f"{sign} {box} {safe_text(row.name)} {safe_text(versions(row))}", Tone.PLAIN, Cut.MIDDLE),
+        Cell(f"{sign} {box} {facts.words}", Tone.PLAIN, Cut.MIDDLE),
         Cell(figures.count(taken) if taken else "-", Tone.PLAIN if taken else Tone.MUTED),
         Cell(figures.count(len(row.wheels))),
-        Cell(figures.claimed_size(total, known=here)),
-        Cell(figures.size(here) if pinned else "-", Tone.MUTED),
+        Cell(figures.claimed_size(facts.bytes, known=facts.pinned_bytes)),
+        Cell(here, Tone.MUTED),
         state,
-        Cell(platforms_of(row), Tone.MUTED),
+        Cell(facts.platforms, Tone.MUTED),
     )
 
 

@@ -34,6 +34,7 @@ async def start(temporary: Path, *args: str) -> asyncio.subprocess.Process:
     )
 
 
+@pytest.mark.usefixtures("signals_count")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
 @pytest.mark.parametrize("after", ["wheels", "track"])
 async def test_a_signal_ends_the_demo_and_leaves_nothing(
@@ -66,6 +67,7 @@ async def test_json_is_one_document_and_the_exit_code_0(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("signals_count")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
 def test_a_signal_ends_the_application_and_its_demo_leaves_nothing(
     number: signal.Signals, tmp_path: Path

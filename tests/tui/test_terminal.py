@@ -29,6 +29,7 @@ from tests.simulators.vectors import load_release
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.usefixtures("signals_count")
 HOSTILE = (
     "\x1b]52;c;aGFja2Vk\x07",
     "\x1b]0;title\x07",

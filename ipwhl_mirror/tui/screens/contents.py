@@ -110,6 +110,7 @@ class ContentsScreen(AskingView):
             self.filter_bar.clear_words()
             self.rows.move_to(0)
         self._mark(self._marks_of.get(view.release.root) or first_marks(view))
+        self.refresh_bindings()
         self.list_rows()
         self._go()
         self.run_worker(self._source.prepare, thread=True, group="prepare", exit_on_error=False)
@@ -257,10 +258,13 @@ class ContentsScreen(AskingView):
         if self._source is None:
             return
         view = self._source.view
+        had_wheels = self.marked is not None and bool(self.marked.amount.wheels)
         self.marked = self._source.tally.apply(marks)
         self._marks_of[view.release.root] = marks
         self._show_totals()
-        self.refresh_bindings()
+        if had_wheels != bool(self.marked.amount.wheels):
+            # asked for only when other keys work: all of Textual's is looked through for it
+            self.refresh_bindings()
 
     def _show_totals(self) -> None:
         if self._source is not None and self.marked is not None:
