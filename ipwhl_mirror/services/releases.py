@@ -7,10 +7,10 @@ be listed and planned offline, and goes with `untrack`.
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.domain.labels import LABEL
 from ipwhl_mirror.domain.reading import IndexReader, TreeReader
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.ipld.errors import InvalidCid
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 INDEX_PIN = PIN_PREFIX + "index"
 _OURS, _THEIRS, _NOBODY = "ours", "theirs", "nobody"
 """Whose the pin of an index is; where nothing is written down, its name decides."""
-_LABEL = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +259,7 @@ def _of_cid(releases: Iterable[TrackedRelease], rel: str) -> list[TrackedRelease
 
 def check_label(label: str | None) -> None:
     """Raise UsageProblem where a label is not `[A-Za-z0-9._+-]{1,64}`."""
-    if label is not None and not _LABEL.fullmatch(label):
+    if label is not None and not LABEL.fullmatch(label):
         raise UsageProblem(f"{label!r} is no label", hint="use 1 to 64 of A-Z a-z 0-9 . _ + -")
 
 

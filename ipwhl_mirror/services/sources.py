@@ -7,7 +7,6 @@ only then believed: a run that is killed between the two tracks it again. Nothin
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime  # noqa: TC003 - msgspec reads it at run time
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.labels import LABEL
 from ipwhl_mirror.services.errors import UsageProblem
 from ipwhl_mirror.services.events import ProgressSink, ignore
 from ipwhl_mirror.services.releases import track_held
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from ipwhl_mirror.sources.trust import Judgement
     from ipwhl_mirror.state.database import TrackedRelease
 
-_NAME = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _HINT = "unsigned: "
 
 
@@ -122,7 +121,7 @@ async def add_source(session: Session, name: str, url: str, keys: Sequence[Accep
         UsageProblem: the name or the address is none, or the name is that of another source.
         NotTrusted: the trust file cannot be used.
     """
-    if not _NAME.fullmatch(name):
+    if not LABEL.fullmatch(name):
         raise UsageProblem(
             f"{safe_text(name, 80)!r} is no name of a source", hint="use 1 to 64 of A-Z a-z 0-9 . _ + -"
         )

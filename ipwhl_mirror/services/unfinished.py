@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ipwhl_mirror.durable import replace_private_file, sync_directory
 from ipwhl_mirror.services.requests import Request  # noqa: TC001 (msgspec reads it)
 
 if TYPE_CHECKING:
@@ -161,18 +162,6 @@ class UnfinishedJobs:
         return f"{problem}; it is set aside as {aside.name}"
 
     def _write(self, data: bytes) -> None:
-        fresh = self._path.with_name(self._path.name + ".new")
-        # what a killed run left, or somebody put there, is not written through
-        fresh.unlink(missing_ok=True)
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+        replace_private_file(self._path, data)
         with contextlib.suppress(OSError):
-            directory = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            sync_directory(self._directory)

@@ -20,7 +20,6 @@ A feed is one JSON document, so that a statement and its signature cannot be of 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.labels import LABEL
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.ipld.errors import InvalidCid
 from ipwhl_mirror.sources.errors import SourceMalformed
@@ -43,8 +43,6 @@ SIGNATURE_LIMIT = 1 << 12
 """Bytes of an armored signature, at most."""
 _STATEMENT = "ipwhl-mirror/release/1"
 _FEED = "ipwhl-mirror/feed/1"
-LABEL = re.compile(r"[A-Za-z0-9._+-]{1,64}")
-"""Of releases, and of repositories."""
 _MOST_SUBSETS = 256
 
 

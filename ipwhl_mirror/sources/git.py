@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.labels import LABEL
 from ipwhl_mirror.sources.announcements import Announcement
 from ipwhl_mirror.sources.base import Answer, Problem
 from ipwhl_mirror.sources.errors import KeyUnusable, NotTrusted, SourceMalformed, SourceUnreachable
@@ -43,7 +44,7 @@ _PACK_LIMIT = 256 << 20
 _COMMITS = 1_000_000
 _PROTOCOLS = ("https", "ssh", "file")
 _PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
-_LISTED = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\trefs/tags/([A-Za-z0-9._+-]{1,64})(\^\{\})?")
+_LISTED = re.compile(rf"([0-9a-f]{{40}}|[0-9a-f]{{64}})\trefs/tags/({LABEL.pattern})(\^\{{\}})?")
 """A tag whose name could be a label; the second line of an annotated one names its commit."""
 _SETTINGS = (
     "core.hooksPath=/dev/null",

@@ -6,23 +6,22 @@ sources are configured, nothing of them is accepted until a person does so again
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003 - msgspec reads it at run time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.durable import replace_private_file, sync_directory
 from ipwhl_mirror.sources.errors import NotTrusted
 from ipwhl_mirror.sources.keys import AcceptedKey
 from ipwhl_mirror.sources.trust import SourceTrust
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 _SCHEMA = "ipwhl-mirror/trust/1"
 _NAME = "trust.json"
@@ -120,29 +119,11 @@ class TrustFile:
             )
         )
         self.directory.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.directory, prefix=".trust-")  # made with mode 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                Path(name).unlink()
-            raise
-        _sync_directory(self.directory)
+        replace_private_file(self.path, data)
+        sync_directory(self.directory)
 
     def _damaged(self, what: str) -> NotTrusted:
         return NotTrusted(
             f"{self.path} cannot be read: {what}",
             hint="put its backup back; without one remove it, and accept the sources again",
         )
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

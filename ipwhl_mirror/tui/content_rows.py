@@ -120,11 +120,6 @@ class ReleaseRows:
             )
         return facts
 
-    def platforms_of(self, project: Project) -> str:
-        """The platforms it has wheels for, in the order in which they are listed."""
-        families = frozenset[str]().union(*(wheel.tags.families for wheel in project.wheels))
-        return ", ".join(safe_text(row.platform) for row in self.platforms if row.platform in families)
-
     @cached_property
     def tally(self) -> Tally:
         """The release, counted for marks."""

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ipwhl_mirror.domain.labels import LABEL
 from ipwhl_mirror.ipld.cid import DAG_PB, Cid
 from ipwhl_mirror.ipld.names import parse_name
 from ipwhl_mirror.nodes.errors import NodeUnreachable
-from ipwhl_mirror.sources.announcements import LABEL
 from ipwhl_mirror.sources.base import Answer, Problem, Source
 from ipwhl_mirror.sources.errors import SourceMalformed, SourceUnreachable
 from ipwhl_mirror.sources.keys import AcceptedKey

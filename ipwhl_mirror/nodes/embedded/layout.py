@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.durable import sync_directory
 from ipwhl_mirror.nodes.errors import NodeRefused, NoSpace
 
 if TYPE_CHECKING:
@@ -134,15 +135,6 @@ def digest_of(name: str) -> bytes | None:
         return base64.b32decode(name.upper() + "====")
     except ValueError:
         return None
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_directory(directory: Path) -> None:

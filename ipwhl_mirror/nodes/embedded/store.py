@@ -15,6 +15,7 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.durable import sync_directory
 from ipwhl_mirror.ipld.errors import MalformedBlock
 from ipwhl_mirror.ipld.files import leaf_block
 from ipwhl_mirror.nodes.base import Fault
@@ -27,7 +28,6 @@ from ipwhl_mirror.nodes.embedded.layout import (
     disk_errors,
     make_directory,
     size_of,
-    sync_directory,
 )
 from ipwhl_mirror.nodes.embedded.locks import Holding, try_lock
 

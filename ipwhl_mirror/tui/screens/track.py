@@ -10,6 +10,7 @@ from textual import on
 from textual.widgets import Input
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.labels import LABEL
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.ipld.errors import InvalidCid
 from ipwhl_mirror.tui.cells import Cell
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.tui.desk import Desk
 
-_LABEL = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _ADDRESS = re.compile(r"^(?:ipfs://|/ipfs/|https?://[^/]+/ipfs/)")
 
 
@@ -115,7 +115,7 @@ def checked_label(text: str, labels: Set[str]) -> str | None:
         ValueError: in words what is wrong with it.
     """
     label = text.strip()
-    if label and not _LABEL.fullmatch(label):
+    if label and not LABEL.fullmatch(label):
         raise ValueError(f"label {label!r}: 1 to 64 of A-Z a-z 0-9 . _ + - are allowed")
     if label in labels:
         raise ValueError(f"label {label!r} is taken")
