@@ -182,18 +182,14 @@ class State:
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise StateReadOnly(f"the database cannot be changed: {error}") from error
-        try:
             yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        try:
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            self._db.execute("ROLLBACK")
             raise StateReadOnly(f"the database cannot be changed: {error}") from error
+        finally:
+            # on a full disk SQLite has undone it already
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     # releases
 

@@ -10,7 +10,7 @@ import pytest
 
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.state.database import KnownPin, State, TrackedRelease
-from ipwhl_mirror.state.errors import StateDamaged
+from ipwhl_mirror.state.errors import StateDamaged, StateReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,3 +198,19 @@ def test_a_database_that_is_begun_later_outdates_the_empty_one(tmp_path: Path) -
     State.create(tmp_path).close()
     assert state.is_replaced
     state.close()
+
+
+def test_a_full_disk_is_told_and_loses_nothing(state: State) -> None:
+    """SQLite undoes such a change by itself; what is read stays readable, and what is only kept to be quicker
+    is not kept."""
+    state.add_release(release(1, "one"))
+    ((pages,),) = state.read("PRAGMA page_count")
+    state.read(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StateReadOnly, match="full"):
+        state.remember("large", "x" * 1_000_000)
+    state.store_platform_rows(release(1).cid, b"key", b"x" * 1_000_000)
+    assert state.releases() == (release(1, "one"),)
+    assert state.platform_rows(release(1).cid, b"key") is None
+    state.read(f"PRAGMA max_page_count = {pages + 10_000}")
+    state.remember("large", "x" * 1_000_000)
+    assert state.setting("large") == "x" * 1_000_000
