@@ -2,6 +2,7 @@
 
 DomainError
 |- InvalidWheelName      a file name that is no wheel's of its project (also a ValueError)
+|- InvalidWheel          a wheel whose archive or METADATA cannot be used (also a ValueError)
 |- InvalidSelection      an option of a selection that cannot be (also a ValueError)
 |  `- UnknownPlatform    a platform that no release could have, nor this one has
 |- InvalidMarker         an environment marker that cannot be evaluated
@@ -49,6 +50,20 @@ class InvalidWheelName(DomainError, ValueError):
         self.filename = filename
         self.reason = reason
         super().__init__(f"'{safe_text(filename, _SHOWN)}' is no wheel name: {reason}")
+
+
+class InvalidWheel(DomainError, ValueError):
+    """A wheel's archive, or METADATA in it, cannot be used.
+
+    Attributes:
+        filename: of the wheel, not safe to show.
+        reason: what is wrong, in words that are safe to show.
+    """
+
+    def __init__(self, filename: str, reason: str) -> None:
+        self.filename = filename
+        self.reason = reason
+        super().__init__(f"'{safe_text(filename, _SHOWN)}': {reason}")
 
 
 class InvalidSelection(DomainError, ValueError):

@@ -22,6 +22,7 @@ from ipwhl_mirror.gateway import headers as common
 from ipwhl_mirror.gateway.answering import ANSWERING, METRICS, TARGET, add_safe_headers, answering_middleware
 from ipwhl_mirror.gateway.content import ContentSite, Place
 from ipwhl_mirror.gateway.errors import BadRequest, NotFound
+from ipwhl_mirror.gateway.fact_reading import FactReader
 from ipwhl_mirror.gateway.formats import CAR_CONTENT_TYPE, RAW_TYPE, Format, negotiate
 from ipwhl_mirror.gateway.guards import Guard
 from ipwhl_mirror.gateway.listing import Entry, render
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.gateway.paths import Target
     from ipwhl_mirror.gateway.settings import GatewaySettings
+    from ipwhl_mirror.gateway.wheel_facts import FactStore
     from ipwhl_mirror.nodes.base import Node, NodeStatus
 
 _PROBE_ANSWERS = {
@@ -49,7 +51,11 @@ NO_MIRRORS: Mapping[str, Cid] = MappingProxyType({})
 
 
 def make_app(
-    node: Node, settings: GatewaySettings, *, mirrors: Mapping[str, Cid] = NO_MIRRORS
+    node: Node,
+    settings: GatewaySettings,
+    *,
+    mirrors: Mapping[str, Cid] = NO_MIRRORS,
+    facts: FactStore | None = None,
 ) -> web.Application:
     """The gateway as an application; `server.start_gateway` runs it with its limits.
 
@@ -57,6 +63,7 @@ def make_app(
         node: where the blocks are; it is not closed.
         settings: for whom to answer.
         mirrors: name of a mirror -> the CID of its current release; looked into for every request.
+        facts: where facts of wheels are kept for longer than this runs; None for in memory only.
 
     Raises:
         GatewayError: `settings.listen` is not host:port.
@@ -65,17 +72,24 @@ def make_app(
     app.on_response_prepare.append(add_safe_headers)
     app[ANSWERING] = {}
     app[METRICS] = Metrics()
-    app.router.add_route("*", "/{path:.*}", _Site(node, mirrors).answer)
+    site = _Site(node, mirrors, facts)
+    app.router.add_route("*", "/{path:.*}", site.answer)
+    app.on_cleanup.append(site.close)
     return app
 
 
 class _Site:
     """Answers requests whose target was read and checked."""
 
-    def __init__(self, node: Node, mirrors: Mapping[str, Cid]) -> None:
+    def __init__(self, node: Node, mirrors: Mapping[str, Cid], facts: FactStore | None) -> None:
         self._node = node
         self._mirrors = mirrors
-        self._content = ContentSite(node)
+        self._facts = FactReader(node, facts)
+        self._content = ContentSite(node, self._facts)
+
+    async def close(self, _app: web.Application) -> None:
+        """For the application's `on_cleanup`."""
+        await self._facts.aclose()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Find what the address is of."""

@@ -116,11 +116,11 @@ def negotiate(target: Target, accept: str | None) -> Wanted:
     name = target.field("format")
     asked = {key: target.field(f"car-{key}") for key in _CAR_PARAMETERS}
     if name is None:
-        form = _best_of(_media_types(accept or "*/*"), asked)
+        form = _best_of(media_types(accept or "*/*"), asked)
     elif name == Format.RAW.value:
         form = Format.RAW
     elif name == Format.CAR.value:
-        offers = [offer for offer in _media_types(accept or "") if offer[0] == CAR_TYPE]
+        offers = [offer for offer in media_types(accept or "") if offer[0] == CAR_TYPE]
         form = _best_of(offers or [(CAR_TYPE, {}, 1.0)], asked)
     else:
         raise NotAcceptable(f"format={safe_text(name, 40)} is not offered: raw and car are")
@@ -187,7 +187,8 @@ def _checked_car(parameters: Mapping[str, str | None]) -> Format:
     return Format.CAR
 
 
-def _media_types(header: str) -> Iterator[_Offer]:
+def media_types(header: str) -> Iterator[_Offer]:
+    """What an Accept header offers to take: (media type in lower case, parameters, weight) each."""
     for offer in header.split(","):
         media_type, *rest = (part.strip() for part in offer.split(";"))
         pairs = (part.partition("=") for part in rest)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ipwhl_mirror.gateway.settings import GatewaySettings
+    from ipwhl_mirror.gateway.wheel_facts import FactStore
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import Node
 
@@ -49,7 +50,11 @@ class RunningGateway:
 
 
 async def start_gateway(
-    node: Node, settings: GatewaySettings, *, mirrors: Mapping[str, Cid] = NO_MIRRORS
+    node: Node,
+    settings: GatewaySettings,
+    *,
+    mirrors: Mapping[str, Cid] = NO_MIRRORS,
+    facts: FactStore | None = None,
 ) -> RunningGateway:
     """Listen and answer until `aclose`.
 
@@ -57,12 +62,13 @@ async def start_gateway(
         node: where the blocks are; it is not closed.
         settings: where to listen and for whom to answer.
         mirrors: name of a mirror -> the CID of its current release; looked into for every request.
+        facts: where facts of wheels are kept for longer than this runs; None for in memory only.
 
     Raises:
         GatewayError: it cannot listen there; the hint says what to do.
     """
     host, port = settings.address()
-    app = make_app(node, settings, mirrors=mirrors)
+    app = make_app(node, settings, mirrors=mirrors, facts=facts)
     runner = web.AppRunner(
         app,
         access_log=None,

@@ -13,6 +13,7 @@ from ipwhl_mirror.gateway.settings import GatewaySettings
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.addresses import index_url, own_gateway
 from ipwhl_mirror.services.holdings import holdings
+from ipwhl_mirror.state.wheel_facts import FrozenWheelFacts, WheelFactsFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +59,8 @@ def gateway_settings(session: Session, listen: str | None = None) -> GatewaySett
 
 @contextlib.asynccontextmanager
 async def serving(session: Session, listen: str | None = None) -> AsyncIterator[RunningGateway]:
-    """Run the gateway; reading only, so no lock is held and pins go on beside it.
+    """Run the gateway; reading only, so no lock is held and pins go on beside it. What it finds out of wheels
+    for its listings is remembered in the data directory where that can be written.
 
     Args:
         listen: host:port; None for the configured one.
@@ -66,7 +68,8 @@ async def serving(session: Session, listen: str | None = None) -> AsyncIterator[
     Raises:
         GatewayError: the address cannot be used.
     """
-    gateway = await start_gateway(session.node, gateway_settings(session, listen))
+    facts = (FrozenWheelFacts if session.settings.read_only else WheelFactsFile)(session.settings.data_dir)
+    gateway = await start_gateway(session.node, gateway_settings(session, listen), facts=facts)
     try:
         yield gateway
     finally:

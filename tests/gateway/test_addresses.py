@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -10,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipwhl_mirror.ipld.cid import Cid
-from tests.gateway.conftest import BIG, SIX, serving
+from tests.gateway.conftest import BIG, BIG_SIZE, SIX, serving
 from tests.gateway.local_node import Shelf
-from tests.simulators.vectors import load_release
+from tests.simulators.vectors import content, load_release
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import Site
@@ -126,8 +127,10 @@ async def test_listing_of_a_release_links_its_projects(site: Site) -> None:
 
 
 async def test_listing_of_a_project_links_its_wheels(site: Site) -> None:
-    """Wheels by relative, percent-encoded hrefs."""
-    assert (await site.client.get(f"/ipfs/{site.root}/big/")).links() == {BIG: quote(BIG, safe="")}
+    """Wheels by relative, percent-encoded hrefs, with the hash of the file, which is here."""
+    answer = await site.client.get(f"/ipfs/{site.root}/big/")
+    digest = sha256(content(BIG_SIZE)).hexdigest()
+    assert answer.links() == {BIG: f"{quote(BIG, safe='')}#sha256={digest}"}
 
 
 @pytest.mark.parametrize("name", ["small-v0", "small-v1", "sharded-v0", "boundary-sharded", "edge-v1"])

@@ -25,7 +25,9 @@ from ipwhl_mirror.services import pinning, releases, verifying
 from ipwhl_mirror.services.serving import serving
 from ipwhl_mirror.services.session import Session
 from ipwhl_mirror.services.settings import Settings
+from tests.gateway.request_relay import RequestRelay
 from tests.gateway.test_installers import both, run
+from tests.gateway.test_resolving import chosen, pip_resolve, uv_resolve
 from tests.nodes.kubo_daemon import KuboRepo, ipfs_command
 from tests.simulators.wheels import ANY, WINDOWS, add_file, wheel_bytes
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.ipld.cid import Cid
     from tests.gateway.test_installers import Installer
+    from tests.gateway.test_resolving import Resolver
     from tests.nodes.running_kubo import KuboDaemon
 
 pytestmark = pytest.mark.kubo
@@ -210,6 +213,24 @@ async def test_the_subset_lists_what_is_kept(mirror: Mirror, whose: str) -> None
     async with gateway_of(mirror, whose) as gateway:
         names = Links((await get(f"{gateway}/ipfs/{mirror.subset}/")).text).names
     assert names & mirror.projects == {"inside", "many"}
+
+
+@pytest.mark.parametrize("resolver", [pip_resolve, uv_resolve], ids=["pip", "uv"])
+@pytest.mark.parametrize("which", ["official", "subset"])
+async def test_no_wheel_is_asked_for_to_resolve_what_is_kept(
+    mirror: Mirror, resolver: Resolver, which: str, tmp_path: Path
+) -> None:
+    """Of a release by either CID, and what is not kept is in no listing more than its name."""
+    root = mirror.official if which == "official" else mirror.subset
+    async with gateway_of(mirror, "ours") as gateway:
+        async with RequestRelay(int(gateway.rpartition(":")[2])) as relay:
+            url = f"http://127.0.0.1:{relay.port}/ipfs/{root}/"
+            code, said = await run(resolver(url, tmp_path / "report", "inside", "many"))
+            assert code == 0, said
+            assert chosen(tmp_path / "report") == {"inside": "1.0", "many": "2.0"}
+            assert relay.wheels() == []
+        page = (await get(f"{gateway}/ipfs/{mirror.official}/outside/")).text
+        assert "#sha256" not in page and "metadata" not in page
 
 
 async def test_what_is_kept_is_verified_after_the_collection(mirror: Mirror) -> None:

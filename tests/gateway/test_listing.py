@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipwhl_mirror.gateway.listing import Entry, project_entries, release_entries, render
+from ipwhl_mirror.domain.wheel_facts import WheelFacts
+from ipwhl_mirror.gateway.listing import (
+    Entry,
+    facts_tag,
+    project_entries,
+    release_entries,
+    render,
+    render_project,
+    render_projects,
+)
 from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.ipld.dagpb import Link
 from tests.gateway.client import page_tags
@@ -112,3 +123,65 @@ def test_title_and_names_are_text(text: str) -> None:
     """Even what is not filtered is escaped: page text never becomes a tag."""
     page = render(text, [Entry(text, "x")]).decode()
     assert page_tags(page) == [*PAGE_TAGS, ("a", ("href",)), ("br", ())]
+
+
+FACTS = WheelFacts(size=7, sha256=b"\1" * 32, metadata_sha256=b"\2" * 32, requires_python=">=3,<4")
+SIX = "six-1.0-py3-none-any.whl"
+
+
+def of_six(facts: WheelFacts | None) -> tuple[Entry, ...]:
+    """The lines of a project with one wheel of which this is known."""
+    return project_entries([Link(DAG, SIX, 0)], "six", facts={} if facts is None else {SIX: facts})
+
+
+@pytest.mark.parametrize(
+    ("facts", "line", "file"),
+    [
+        pytest.param(None, f'<a href="{SIX}">', {}, id="nothing"),
+        pytest.param(WheelFacts(size=7), f'<a href="{SIX}">', {"size": 7}, id="size"),
+        pytest.param(
+            replace(FACTS, metadata_sha256=None),
+            f'<a href="{SIX}#sha256={"01" * 32}" data-requires-python="&gt;=3,&lt;4">',
+            {"size": 7, "hashes": {"sha256": "01" * 32}, "requires-python": ">=3,<4"},
+            id="no-metadata",
+        ),
+        pytest.param(
+            replace(FACTS, sha256=None, requires_python=None),
+            f'<a href="{SIX}" data-core-metadata="sha256={"02" * 32}" '
+            f'data-dist-info-metadata="sha256={"02" * 32}">',
+            {
+                "size": 7,
+                "core-metadata": {"sha256": "02" * 32},
+                "dist-info-metadata": {"sha256": "02" * 32},
+            },
+            id="not-hashed-yet",
+        ),
+    ],
+)
+def test_what_is_known_of_a_wheel_is_said(
+    facts: WheelFacts | None, line: str, file: dict[str, object]
+) -> None:
+    """In HTML by a fragment and attributes, in JSON by keys; what is not known is left out."""
+    listed = of_six(facts)
+    assert line in render("six", listed).decode()
+    assert json.loads(render_project("six", listed))["files"] == [
+        {"filename": SIX, "url": SIX, "hashes": {}} | file
+    ]
+
+
+def test_listings_that_say_other_things_have_other_tags() -> None:
+    """A page that a client keeps is not taken for one that says more."""
+    known = [None, FACTS, replace(FACTS, sha256=None), replace(FACTS, metadata_sha256=None)]
+    tags = [facts_tag(of_six(facts)) for facts in known]
+    assert tags[0] == "" and len(set(tags)) == len(tags)
+
+
+@given(st.lists(st.text() | st.sampled_from(HOSTILE), max_size=8))
+def test_hostile_names_are_not_in_json(names: list[str]) -> None:
+    """It is ASCII, and has the names that are linked in HTML too, and no others."""
+    found = release_entries(Link(DAG, name, 0) for name in names)
+    projects = json.loads(render_projects(found).decode("ascii"))["projects"]
+    assert projects == [{"name": entry.name} for entry in found if entry.is_project]
+    wheels = project_entries([Link(DAG, name, 0) for name in names], "six")
+    files = json.loads(render_project("six", wheels).decode("ascii"))["files"]
+    assert [(file["filename"], file["url"]) for file in files] == [(w.name, w.href) for w in wheels]

@@ -26,7 +26,13 @@ _STAMP = (2020, 1, 1, 0, 0, 0)
 
 
 def wheel_bytes(
-    name: str, version: str, tag: str, *, padding: int = 0, requires: Iterable[str] = ()
+    name: str,
+    version: str,
+    tag: str,
+    *,
+    padding: int = 0,
+    requires: Iterable[str] = (),
+    requires_python: str = "",
 ) -> bytes:
     """A wheel whose one module says its version; `padding` adds so many bytes that do not compress."""
     module = name.replace("-", "_").lower()
@@ -39,6 +45,7 @@ def wheel_bytes(
         f"{info}/METADATA": "".join(
             [
                 f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+                f"Requires-Python: {requires_python}\n" if requires_python else "",
                 *(f"Requires-Dist: {requirement}\n" for requirement in requires),
             ]
         ).encode(),
