@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ipwhl_mirror.services.sources import Found, SourceStatus, SourceUpdate
+    from ipwhl_mirror.services.source_updates import Found, SourceUpdate
+    from ipwhl_mirror.services.sources import SourceStatus
     from ipwhl_mirror.sources.trust import SourceTrust
 
 _WORDS = {
@@ -48,7 +49,7 @@ def list_sources(found: Sequence[SourceStatus], now: datetime) -> None:
                 _ago(item.trust.accepted_at, now),
                 str(len(item.trust.keys)) if item.trust.accepted else "not accepted",
                 _ago(item.asked_at, now),
-                item.outcome or "-",
+                item.outcome or "-" if item.frozen is None else f"refused: {item.frozen}",
                 item.trust.url,
             )
             for item in found
@@ -96,6 +97,7 @@ def list_document(found: Sequence[SourceStatus]) -> Document:
                 "label": item.label,
                 "asked_at": time(item.asked_at),
                 "outcome": item.outcome,
+                "frozen": item.frozen,
             }
             for item in found
         ],
@@ -129,6 +131,7 @@ def _trust(trust: SourceTrust) -> Document:
         "accepted": trust.accepted,
         "sequence": trust.sequence,
         "accepted_at": time(trust.accepted_at),
+        "expires_at": time(trust.expires_at),
     }
 
 

@@ -15,27 +15,25 @@ import msgspec
 
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.labels import LABEL
+from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.services.errors import UsageProblem
 from ipwhl_mirror.services.events import ProgressSink, ignore
 from ipwhl_mirror.services.releases import track_held
+from ipwhl_mirror.services.source_updates import HINT, SourceUpdate, judge_answer, outcome, renewed
 from ipwhl_mirror.sources.errors import SourceError, SourceMalformed
 from ipwhl_mirror.sources.feed import FeedSource
 from ipwhl_mirror.sources.git import GitSource, repository_address
 from ipwhl_mirror.sources.names import NameSource
-from ipwhl_mirror.sources.trust import SourceTrust, Standing, accept, judge, seen
+from ipwhl_mirror.sources.trust import SourceTrust, Standing, accept, frozen, newest, seen
 from ipwhl_mirror.sources.trust_file import TrustFile
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ipwhl_mirror.services.session import Session
-    from ipwhl_mirror.sources.announcements import Announcement
-    from ipwhl_mirror.sources.base import Answer, Problem, Source
+    from ipwhl_mirror.services.source_updates import Found
+    from ipwhl_mirror.sources.base import Answer, Source
     from ipwhl_mirror.sources.keys import AcceptedKey
-    from ipwhl_mirror.sources.trust import Judgement
-    from ipwhl_mirror.state.database import TrackedRelease
-
-_HINT = "unsigned: "
 
 
 class _Asked(msgspec.Struct):
@@ -54,47 +52,14 @@ class SourceStatus:
         label: of the release that was accepted last; None before any.
         asked_at: when it was asked last; None before, or where that was forgotten.
         outcome: of that, in words.
+        frozen: why what was accepted last is not the newest any more, in words; None where it may be.
     """
 
     trust: SourceTrust
     label: str | None
     asked_at: datetime | None
     outcome: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A release that a source announces, and what that is worth."""
-
-    announcement: Announcement
-    judgement: Judgement
-    tracked: TrackedRelease | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceUpdate:
-    """What asking a source gave.
-
-    Attributes:
-        found: what is new, refused, or a hint; what was accepted before is left out.
-        problems: what was left aside.
-        error: it could not be asked; None where it could.
-    """
-
-    name: str
-    found: tuple[Found, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    error: SourceError | None = None
-
-    @property
-    def new(self) -> tuple[Found, ...]:
-        """What may be mirrored automatically."""
-        return tuple(item for item in self.found if item.judgement.standing is Standing.NEW)
-
-    @property
-    def refused(self) -> tuple[Found, ...]:
-        """What contradicts what was accepted."""
-        return tuple(item for item in self.found if item.judgement.standing is Standing.REFUSED)
+    frozen: str | None
 
 
 def sources(session: Session) -> tuple[SourceStatus, ...]:
@@ -103,14 +68,18 @@ def sources(session: Session) -> tuple[SourceStatus, ...]:
     Raises:
         NotTrusted: the trust file cannot be used.
     """
-    statuses = []
-    for name, trust in sorted(_trust_file(session).read().items()):
-        asked = _asked(session, name)
-        label = next(reversed(list(trust.cids)), None)
-        statuses.append(
-            SourceStatus(trust=trust, label=label, asked_at=asked.asked_at, outcome=asked.outcome)
-        )
-    return tuple(statuses)
+    return tuple(_status(session, trust) for _, trust in sorted(_trust_file(session).read().items()))
+
+
+def announced_cid(session: Session, source: str, label: str) -> Cid | None:
+    """What a label stood for when it was accepted from a source; None where it never was.
+
+    Raises:
+        NotTrusted: the trust file cannot be used.
+    """
+    trust = _trust_file(session).read().get(source)
+    text = None if trust is None else trust.cids.get(label)
+    return None if text is None else Cid.parse(text)
 
 
 async def add_source(session: Session, name: str, url: str, keys: Sequence[AcceptedKey]) -> SourceTrust:
@@ -167,9 +136,13 @@ async def look(session: Session, names: Collection[str] = ()) -> tuple[SourceUpd
         UsageProblem: there is none of a name.
         NotTrusted: the trust file cannot be used.
     """
-    known = _chosen(session, names)
-    answers = await _ask_all(session, known)
-    return tuple(_judged(session, trust, answers[trust.name]) for trust in known)
+    now = session.clock()
+    answers = await ask(session, names)
+    updates = []
+    for trust in _chosen(session, sorted(answers)):
+        answer = answers[trust.name]
+        updates.append(judge_answer(renewed(trust, answer, now), answer, now))
+    return tuple(updates)
 
 
 async def update(
@@ -183,10 +156,33 @@ async def update(
 
     On cancel: what was tracked stays, and is believed.
     """
-    known = _chosen(session, names)
-    answers = await _ask_all(session, known)
+    answers = await ask(session, names)
     async with session.exclusive("update"):
-        return tuple([await _take(session, trust.name, answers[trust.name], sink) for trust in known])
+        return await update_held(session, names, answers, sink)
+
+
+async def ask(session: Session, names: Collection[str] = ()) -> Mapping[str, Answer | SourceError]:
+    """What these sources, or all, answer, by name, or why they do not. Judges nothing, changes nothing and
+    needs no lock.
+
+    Raises:
+        UsageProblem, NotTrusted: see `look`.
+    """
+    known = _chosen(session, names)
+    answers = await asyncio.gather(*(_ask(session, trust) for trust in known))
+    return {trust.name: answer for trust, answer in zip(known, answers, strict=True)}
+
+
+async def update_held(
+    session: Session, names: Collection[str], answers: Mapping[str, Answer | SourceError], sink: ProgressSink
+) -> tuple[SourceUpdate, ...]:
+    """`update` with what these sources, or all that were asked, answered. The caller holds the lock.
+
+    Raises:
+        NotTrusted, NodeError, IpldError, DomainError: see `update`.
+    """
+    chosen = sorted(name for name in answers if not names or name in names)
+    return tuple([await _take(session, name, answers[name], sink) for name in chosen])
 
 
 async def _take(
@@ -197,7 +193,8 @@ async def _take(
     known = file.read()
     if (trust := known.get(name)) is None:
         return SourceUpdate(name=name)
-    judged = _judged(session, trust, answer)
+    trust = renewed(trust, answer, session.clock())
+    judged = judge_answer(trust, answer, session.clock())
     trust = seen(trust, session.clock())
     found: list[Found] = []
     for item in judged.found:
@@ -218,64 +215,30 @@ def _asked_now(session: Session, done: SourceUpdate, answer: Answer | SourceErro
     the outcome of before where nothing changed since."""
     before = _asked(session, done.name)
     if isinstance(answer, SourceError):
-        return _Asked(before.memory, session.clock(), _outcome(done))
-    is_same = answer.unchanged and before.outcome.startswith(_HINT)
-    outcome = before.outcome if is_same else _outcome(done)
-    return _Asked("" if done.refused else answer.memory, session.clock(), outcome)
+        return _Asked(before.memory, session.clock(), outcome(done))
+    is_refused = any(item.announcement in answer.announcements for item in done.refused)
+    is_same = answer.unchanged and before.outcome.startswith(HINT) and not done.refused
+    words = before.outcome if is_same else outcome(done)
+    return _Asked("" if is_refused else answer.memory, session.clock(), words)
 
 
-def _judged(session: Session, trust: SourceTrust, answer: Answer | SourceError) -> SourceUpdate:
-    if isinstance(answer, SourceError):
-        return SourceUpdate(name=trust.name, error=answer)
-    now = session.clock()
-    found = [
-        Found(announcement=said, judgement=judge(trust, said, now)) for said in reversed(answer.announcements)
-    ]
-    return SourceUpdate(name=trust.name, found=_worth_telling(found), problems=answer.problems)
+def _status(session: Session, trust: SourceTrust) -> SourceStatus:
+    asked, last, why = _asked(session, trust.name), newest(trust), frozen(trust, session.clock())
+    return SourceStatus(
+        trust=trust,
+        label=None if last is None else last[0],
+        asked_at=asked.asked_at,
+        outcome=asked.outcome,
+        frozen=None if why is None else why.reason,
+    )
 
 
-def _worth_telling(found: Sequence[Found]) -> tuple[Found, ...]:
-    """Of announcements, the newest first: what contradicts, the newest new one, the newest hint, and where
-    the newest signed one is older than what was accepted, that one as refused."""
-    told: list[Found] = []
-    is_hint_told = is_newest_told = False
-    for item in found:
-        standing = item.judgement.standing
-        if standing is Standing.REFUSED:
-            told.append(item)
-        elif standing is Standing.UNSIGNED and not is_hint_told and not is_newest_told:
-            is_hint_told = True
-            told.append(item)
-        elif standing in (Standing.NEW, Standing.CURRENT, Standing.OLDER) and not is_newest_told:
-            is_newest_told = True
-            if standing is Standing.OLDER:
-                refused = replace(item.judgement, standing=Standing.REFUSED)
-                told.append(replace(item, judgement=refused))
-            elif standing is Standing.NEW:
-                told.append(item)
-    return tuple(told)
-
-
-def _outcome(update: SourceUpdate) -> str:
-    if update.error is not None:
-        return str(update.error)
-    if update.refused:
-        return f"refused: {update.refused[0].judgement.reason}"
-    if update.new:
-        return f"new: {update.new[0].announcement.label}"
-    return f"{_HINT}{update.found[0].announcement.label}" if update.found else "nothing new"
-
-
-async def _ask_all(session: Session, known: Sequence[SourceTrust]) -> dict[str, Answer | SourceError]:
-    async def ask(trust: SourceTrust) -> Answer | SourceError:
-        try:
-            source = _open(session, trust.name, trust.url)
-            return await source.ask(trust, _asked(session, trust.name).memory)
-        except SourceError as error:
-            return error
-
-    answers = await asyncio.gather(*map(ask, known))
-    return {trust.name: answer for trust, answer in zip(known, answers, strict=True)}
+async def _ask(session: Session, trust: SourceTrust) -> Answer | SourceError:
+    try:
+        source = _open(session, trust.name, trust.url)
+        return await source.ask(trust, _asked(session, trust.name).memory)
+    except SourceError as error:
+        return error
 
 
 def _open(session: Session, name: str, url: str) -> Source:

@@ -60,6 +60,7 @@ class Announcement:
         signer: fingerprint of the accepted key that signed it; None: not signed, a hint only.
         checkpoint: where the source's own history was then (git: the tagged commit).
         follows: by that history it comes after what was accepted before; None where a source has none.
+        signed_as: the label that was signed, where that is another: the tag was renamed.
     """
 
     label: str
@@ -73,6 +74,7 @@ class Announcement:
     signer: str | None = None
     checkpoint: str | None = None
     follows: bool | None = None
+    signed_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 Real git does the transport, into a bare repository of our own, bounded: no hooks, no submodules, no user or
 system configuration, no prompt, https, ssh and files only, no tree or file of a commit where the server can
-leave them out, and caps on refs, bytes and time. What the tags say is read by `tags`, and signatures are
-checked by `signing`. A tag counts only if its commit descends from the last one that was accepted.
+leave them out, and caps on refs, bytes, memory and time. What the tags say is read by `tags`, and signatures
+are checked by `signing`. A tag counts only if its commit descends from the last one that was accepted.
 
 Left out: which addresses git connects to. It is told the configured one and follows no redirect.
 """
@@ -16,6 +16,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ _TOTAL_S = 120.0
 _IDLE_S = 30
 _LISTING_LIMIT = 1 << 20
 _PACK_LIMIT = 256 << 20
+_MEMORY_LIMIT = 1 << 30
 _COMMITS = 1_000_000
 _PROTOCOLS = ("https", "ssh", "file")
 _PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
@@ -53,6 +55,7 @@ _SETTINGS = (
     "fetch.fsckObjects=true",
     "fetch.recurseSubmodules=false",
     "gc.auto=0",
+    "pack.threads=1",
     "maintenance.auto=false",
     "http.followRedirects=false",
     "http.lowSpeedLimit=1",
@@ -64,10 +67,16 @@ _SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class GitSource:
-    """A repository at `git+https://`, `git+ssh://` or `git+file://`; `directory` keeps its tags."""
+    """A repository at `git+https://`, `git+ssh://` or `git+file://`.
+
+    Attributes:
+        directory: keeps its tags.
+        total_s: how long each call of git may take.
+    """
 
     url: str
     directory: Path
+    total_s: float = _TOTAL_S
 
     async def ask(self, trust: SourceTrust, memory: str = "") -> Answer:
         """See `base.Source`."""
@@ -94,8 +103,6 @@ class GitSource:
         self, name: str, raw: bytes, trust: SourceTrust
     ) -> tuple[Announcement, list[Problem]]:
         tag = read_tag(raw)
-        if tag.name != name:
-            raise SourceMalformed(f"the tag says that it is {safe_text(tag.name, 64)!r}: it was renamed")
         said = Announcement(
             label=name,
             cid=announced_cid(tag.message),
@@ -103,10 +110,14 @@ class GitSource:
             published_at=tag.tagged_at,
             checkpoint=tag.commit,
             follows=trust.checkpoint is None or await self._descends(tag.commit, trust.checkpoint),
+            signed_as=None if tag.name == name else tag.name,
         )
         try:
             return replace(said, signer=await _signer(tag, trust)), []
         except (NotTrusted, SourceMalformed) as error:
+            if said.signed_as is not None:
+                words = f"the tag says that it is {safe_text(tag.name, 64)!r}: it was renamed"
+                raise SourceMalformed(words) from error
             return said, [Problem(name, str(error))]
 
     async def _list(self) -> dict[str, str]:
@@ -169,8 +180,7 @@ class GitSource:
         if len(out) > limit:
             raise SourceMalformed(f"git {arguments[0]} answers more than {limit} bytes")
         if code != 0:
-            words = safe_text(complaint.decode("utf-8", "replace").strip().rpartition("\n")[2], 200)
-            raise SourceUnreachable(f"git {arguments[0]}: {words or f'ended with {code}'}")
+            raise SourceUnreachable(f"git {arguments[0]}: {_reason(complaint) or f'ended with {code}'}")
         return out
 
     async def _run(self, arguments: Sequence[str], data: bytes, limit: int) -> tuple[int, bytes, bytes]:
@@ -178,8 +188,9 @@ class GitSource:
         if program is None:
             raise KeyUnusable("git is not installed", hint="install git, or follow a feed instead")
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-        # the shell's limit is the one that every child of git has too; in blocks of 512 bytes (POSIX)
-        script = f'ulimit -f {_PACK_LIMIT // 512}; exec "$@"'
+        # the shell's limits are those of every child of git too: files in blocks of 512 bytes (POSIX), memory
+        # in KiB where the system has such a limit; git keeps every ref that a server lists
+        script = f'ulimit -f {_PACK_LIMIT // 512}; ulimit -v {_MEMORY_LIMIT >> 10} 2>/dev/null; exec "$@"'
         process = await asyncio.create_subprocess_exec(
             "/bin/sh",
             "-c",
@@ -196,15 +207,13 @@ class GitSource:
             start_new_session=True,
         )
         try:
-            async with asyncio.timeout(_TOTAL_S):
+            async with asyncio.timeout(self.total_s):
                 out, complaint = await _communicate(process, data, limit)
         except TimeoutError as error:
-            raise SourceUnreachable(f"git {arguments[0]} takes longer than {_TOTAL_S:g} s") from error
+            raise SourceUnreachable(f"git {arguments[0]} takes longer than {self.total_s:g} s") from error
         finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, 9)
-                await process.wait()
+            _end(process)
+            await process.wait()
         assert process.returncode is not None
         return process.returncode, out, complaint
 
@@ -249,7 +258,7 @@ async def _communicate(process: asyncio.subprocess.Process, data: bytes, limit: 
         while piece := await stream.read(1 << 16):
             said += piece
             if len(said) > most:
-                process.kill()
+                _end(process)
                 break
         return bytes(said)
 
@@ -258,6 +267,20 @@ async def _communicate(process: asyncio.subprocess.Process, data: bytes, limit: 
     )
     await process.wait()
     return out, complaint
+
+
+def _reason(complaint: bytes) -> str:
+    """The first thing that git or ssh complains of; the lines after it are advice."""
+    lines = complaint.decode("utf-8", "replace").splitlines()
+    reasons = (line for line in map(str.strip, lines) if line and not line.lower().startswith("warning"))
+    return safe_text(next(reasons, ""), 200)
+
+
+def _end(process: asyncio.subprocess.Process) -> None:
+    """End git and what it has started, unless it ended by itself."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.ipld.cid import Cid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,7 @@ class SourceTrust:
         checkpoint: what the source itself needs to see that it only grows (git: the last tagged commit).
         latest: the latest moment that was seen, of this clock or of an accepted statement.
         accepted_at: when the last statement was accepted, by this clock.
+        expires_at: until when that one holds, as the publisher says; None where it does not.
     """
 
     name: str
@@ -78,6 +80,14 @@ class SourceTrust:
     checkpoint: str | None = None
     latest: datetime | None = None
     accepted_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+def newest(trust: SourceTrust) -> tuple[str, Cid] | None:
+    """Label and CID of the release that was accepted last; None before any."""
+    for label in reversed(list(trust.cids)):
+        return label, Cid.parse(trust.cids[label])
+    return None
 
 
 def judge(trust: SourceTrust, said: Announcement, now: datetime) -> Judgement:
@@ -95,6 +105,8 @@ def judge(trust: SourceTrust, said: Announcement, now: datetime) -> Judgement:
         return _refused(
             f"source {trust.name} is not accepted: the file of what is trusted was lost or is of before"
         )
+    if said.signed_as is not None:
+        return _refused(f"what was signed is {safe_text(said.signed_as, 64)!r}: it was renamed")
     if trust.repository is not None and said.repository != trust.repository:
         said_of = safe_text(said.repository or "no repository", 64)
         return _refused(f"it is of {said_of}, and this source is of {trust.repository}")
@@ -103,7 +115,8 @@ def judge(trust: SourceTrust, said: Announcement, now: datetime) -> Judgement:
 
 def _judge_sequence(trust: SourceTrust, said: Announcement, known: str | None) -> Judgement | None:
     sequence = said.sequence or 0
-    if known is not None and sequence == trust.sequence:
+    last = newest(trust)
+    if sequence == trust.sequence and last is not None and last[0] == said.label:
         return Judgement(Standing.CURRENT)
     if known is not None and sequence < trust.sequence:
         return Judgement(Standing.OLDER, f"sequence {sequence} is before {trust.sequence}")
@@ -141,8 +154,10 @@ def accept(trust: SourceTrust, said: Announcement, now: datetime) -> SourceTrust
     Raises:
         ValueError: it is neither new nor current, which no caller may ask for.
     """
-    if judge(trust, said, now).standing not in (Standing.NEW, Standing.CURRENT):
+    standing = judge(trust, said, now).standing
+    if standing not in (Standing.NEW, Standing.CURRENT):
         raise ValueError(f"{said.label} is not acceptable")
+    is_said = standing is Standing.NEW or renews(trust, said, now)
     moments = [moment for moment in (trust.latest, now, said.published_at) if moment is not None]
     return replace(
         trust,
@@ -152,6 +167,36 @@ def accept(trust: SourceTrust, said: Announcement, now: datetime) -> SourceTrust
         checkpoint=said.checkpoint or trust.checkpoint,
         latest=max(moments),
         accepted_at=now,
+        expires_at=said.expires_at if is_said else trust.expires_at,
+    )
+
+
+def renews(trust: SourceTrust, said: Announcement, now: datetime) -> bool:
+    """Whether an announcement is of the release that was accepted last, and lets it hold for longer: a
+    publisher that has nothing new says so by signing its newest release once more."""
+    return (
+        judge(trust, said, now).standing is Standing.CURRENT
+        and said.expires_at is not None
+        and (trust.expires_at is None or said.expires_at > trust.expires_at)
+        and _judge_dates(trust, said, now) is None
+    )
+
+
+def frozen(trust: SourceTrust, now: datetime) -> Judgement | None:
+    """Why what was accepted last is not the newest any more, where it has expired: a source that is followed
+    and says nothing newer may be kept from it. None where it holds, or nobody's signature counts.
+
+    Args:
+        now: by this machine's clock, UTC; where the clock went back, the latest moment that was seen counts.
+    """
+    last = newest(trust)
+    if last is None or trust.expires_at is None or not trust.keys:
+        return None
+    if trust.expires_at > (now if trust.latest is None else max(now, trust.latest)):
+        return None
+    return _refused(
+        f"what was accepted last, {last[0]}, expired on {trust.expires_at:%Y-%m-%d %H:%M} UTC; "
+        "the source says nothing newer"
     )
 
 

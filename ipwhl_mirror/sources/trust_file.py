@@ -37,6 +37,7 @@ class _Source(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     checkpoint: str | None
     latest: datetime | None
     accepted_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -87,6 +88,7 @@ class TrustFile:
                 checkpoint=source.checkpoint,
                 latest=source.latest,
                 accepted_at=source.accepted_at,
+                expires_at=source.expires_at,
             )
             for name, source in read.sources.items()
         }
@@ -112,6 +114,7 @@ class TrustFile:
                             checkpoint=trust.checkpoint,
                             latest=trust.latest,
                             accepted_at=trust.accepted_at,
+                            expires_at=trust.expires_at,
                         )
                         for trust in sources
                     },

@@ -13,7 +13,9 @@ from ipwhl_mirror.ipld.cid import DAG_PB, Cid
 from ipwhl_mirror.nodes.errors import NodeError
 from ipwhl_mirror.services import sources
 from ipwhl_mirror.services.errors import UsageProblem
+from ipwhl_mirror.services.events import ignore
 from ipwhl_mirror.services.releases import resolve
+from ipwhl_mirror.services.source_updates import SourceUpdate
 from ipwhl_mirror.sources.announcements import Announcement, SignedStatement, feed_bytes, statement_text
 from ipwhl_mirror.sources.errors import NotTrusted, SourceUnreachable
 from ipwhl_mirror.sources.keys import AcceptedKey, read_keys
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.ipld.cid import Cid as AnyCid
     from ipwhl_mirror.services.session import Session
-    from ipwhl_mirror.services.sources import SourceUpdate
     from tests.conftest import OpenSession
     from tests.simulators.gateway import SimulatedGateway
     from tests.simulators.wheels import SampleRelease
@@ -66,13 +67,14 @@ def feed(tmp_path: Path, key: Path) -> Feed:
     return Feed(tmp_path / "feed.json", key)
 
 
-def release(sequence: int, cid: AnyCid) -> Announcement:
+def release(sequence: int, cid: AnyCid, expires_at: datetime | None = None) -> Announcement:
     return Announcement(
         repository="campus",
         sequence=sequence,
         label=f"r{sequence}",
         cid=cid,
         published_at=NOW - timedelta(days=1),
+        expires_at=expires_at,
     )
 
 
@@ -125,6 +127,76 @@ async def test_a_rollback_is_refused_again_and_again(
     assert sources.sources(session)[0].trust.sequence == 7
     await feed.say(release(6, NOWHERE), release(7, sample.root))
     assert told(await sources.update(session)) == []
+
+
+async def test_a_source_that_says_nothing_newer_in_time_is_frozen(
+    session: Session, sample: SampleRelease, feed: Feed, keys: tuple[AcceptedKey, ...]
+) -> None:
+    """Whether it answers the same, says nothing at all, or does not answer; until its newest release is
+    signed again or a newer one is there. Looking tells the same."""
+    hour = timedelta(hours=1)
+    await feed.say(release(1, sample.root, NOW + hour))
+    await sources.add_source(session, "campus", feed.url, keys)
+    await sources.update(session)
+    assert told(await sources.update(session)) == []
+    assert sources.sources(session)[0].frozen is None
+    later = replace(session, clock=lambda: NOW + 2 * hour)
+    data = feed.path.read_bytes()
+    for nothing_newer in (data, data, feed_bytes([]), None):
+        feed.path.unlink()
+        if nothing_newer is not None:
+            feed.path.write_bytes(nothing_newer)
+        for ask in (sources.look, sources.update):
+            (update,) = await ask(later)
+            (frozen,) = update.refused
+            assert (frozen.announcement.label, frozen.announcement.cid.digest) == ("r1", sample.root.digest)
+            assert "r1, expired on" in frozen.judgement.reason
+            assert (update.error is None) is (nothing_newer is not None)
+        (status,) = sources.sources(later)
+        assert status.frozen == frozen.judgement.reason
+        assert status.outcome == (
+            f"refused: {frozen.judgement.reason}" if update.error is None else str(update.error)
+        )
+        feed.path.touch()
+    await feed.say(release(1, sample.root, NOW + 9 * hour))
+    assert told(await sources.look(later)) == []
+    assert told(await sources.update(later)) == []
+    assert sources.sources(later)[0].frozen is None
+    much_later = replace(session, clock=lambda: NOW + 12 * hour)
+    (update,) = await sources.update(much_later)
+    assert len(update.refused) == 1
+    await feed.say(release(2, sample.root))
+    assert told(await sources.update(much_later)) == [("r2", Standing.NEW)]
+    assert sources.sources(much_later)[0].frozen is None
+
+
+async def test_what_a_label_stood_for_is_known(
+    session: Session, sample: SampleRelease, feed: Feed, keys: tuple[AcceptedKey, ...]
+) -> None:
+    """Of what was accepted, and of nothing else."""
+    await feed.say(release(1, sample.root))
+    await sources.add_source(session, "campus", feed.url, keys)
+    assert sources.announced_cid(session, "campus", "r1") is None
+    await sources.update(session)
+    assert sources.announced_cid(session, "campus", "r1") == sample.root.as_version(1)
+    assert sources.announced_cid(session, "campus", "r2") is None
+    assert sources.announced_cid(session, "another", "r1") is None
+
+
+async def test_answers_are_judged_when_the_lock_is_held(
+    session: Session, sample: SampleRelease, feed: Feed, keys: tuple[AcceptedKey, ...]
+) -> None:
+    """By what is believed then; a source that was removed meanwhile has said nothing."""
+    await feed.say(release(1, sample.root))
+    for name in ("campus", "other"):
+        await sources.add_source(session, name, feed.url, keys)
+    answers = await sources.ask(session)
+    await sources.update(session, ["campus"])
+    await sources.remove_source(session, "other")
+    async with session.exclusive("sync"):
+        assert told(await sources.update_held(session, ["campus"], answers, ignore)) == []
+        gone = await sources.update_held(session, ["other"], answers, ignore)
+    assert gone == (SourceUpdate(name="other"),)
 
 
 async def test_a_moved_label_is_refused_beside_a_new_release(

@@ -19,9 +19,18 @@ def make_key(path: Path, kind: str = "ed25519") -> Path:
     return path
 
 
+def signature(text: str, key: Path, namespace: str) -> str:
+    """Armored, by ssh-keygen, for this purpose."""
+    signed = subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-n", namespace, "-f", str(key)],
+        input=text, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return signed.stdout
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository in `path`; commits are empty and a minute apart."""
+    """A repository in `path`; commits are empty, and all of one moment in the past."""
 
     path: Path
 
@@ -51,7 +60,7 @@ class Repository:
                 for what, value in (
                     ("NAME", "Lab"),
                     ("EMAIL", "lab@example.org"),
-                    ("DATE", "2026-11-20T10:00:00Z"),
+                    ("DATE", "2024-11-20T10:00:00Z"),
                 )
             },
         }
@@ -79,6 +88,12 @@ class Repository:
         """A commit, and a tag of it that announces a CID."""
         self.commit(f"release {name}")
         self.tag(name, f"Release {name}\n\nIPFS: /ipfs/{cid}/\n", key)
+
+    def release_for(self, namespace: str, name: str, cid: str, key: Path) -> None:
+        """The same, signed as something that is no tag; git itself signs for `git` only."""
+        self.release(name, cid, None)
+        payload = self.git("cat-file", "tag", name)
+        self.store_tag(name, payload + signature(payload, key, namespace))
 
     def store_tag(self, name: str, raw: str) -> None:
         """A ref to a tag object of these bytes, whatever they say."""

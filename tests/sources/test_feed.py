@@ -11,7 +11,13 @@ import pytest
 from aiohttp import web
 
 from ipwhl_mirror.ipld.cid import DAG_PB, Cid
-from ipwhl_mirror.sources.announcements import Announcement, SignedStatement, feed_bytes, statement_text
+from ipwhl_mirror.sources.announcements import (
+    FEED_LIMIT,
+    Announcement,
+    SignedStatement,
+    feed_bytes,
+    statement_text,
+)
 from ipwhl_mirror.sources.errors import SourceMalformed, SourceUnreachable
 from ipwhl_mirror.sources.feed import NEWEST, FeedSource
 from ipwhl_mirror.sources.keys import read_keys
@@ -146,6 +152,34 @@ async def test_a_long_feed_is_read_from_its_newest(trust: SourceTrust, key: Path
     answer = await FeedSource(f"file://{path}").ask(trust)
     assert len(answer.announcements) == NEWEST
     assert answer.announcements[-1].sequence == NEWEST + 19
+
+
+async def test_a_feed_without_end_is_read_no_further_than_a_feed_may_be(trust: SourceTrust) -> None:
+    """Nor kept."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" " * (1 << 16))
+
+    async with served(answer) as url:
+        with pytest.raises(SourceMalformed, match=f"longer than {FEED_LIMIT} bytes"):
+            await FeedSource(f"{url}/feed.json").ask(trust)
+
+
+async def test_a_feed_is_not_looked_for_inside(trust: SourceTrust) -> None:
+    """A server that sends its readers to what runs on their machine."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.Response(status=302, headers={"Location": f"http://localhost:{request.url.port}/inside"})
+
+    async with served(answer) as url:
+        with pytest.raises(SourceMalformed, match="private network"):
+            await FeedSource(f"{url}/feed.json").ask(trust)
+    assert asked == ["/feed.json"]
 
 
 async def test_what_is_no_feed_is_refused(trust: SourceTrust, tmp_path: Path) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ipwhl_mirror.ipld.cid import DAG_PB, Cid
+from ipwhl_mirror.sources import git
 from ipwhl_mirror.sources.errors import SourceMalformed, SourceUnreachable
 from ipwhl_mirror.sources.git import GitSource, repository_address
 from ipwhl_mirror.sources.keys import read_keys
 from ipwhl_mirror.sources.tags import announced_cid, read_tag
 from ipwhl_mirror.sources.trust import SourceTrust, Standing, accept, judge
 from tests.sources.git_world import Repository, make_key
+from tests.sources.test_documents import served
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +88,7 @@ async def test_signed_tags_are_announcements(source: GitSource, trust: SourceTru
     ]
     for said in answer.announcements:
         assert said.signer == trust.keys[0].fingerprint
-        assert said.published_at == datetime(2026, 11, 20, 10, tzinfo=UTC)
+        assert said.published_at == datetime(2024, 11, 20, 10, tzinfo=UTC)
         assert judge(trust, said, NOW).standing is Standing.NEW
 
 
@@ -138,6 +144,14 @@ def changed_after_signing(repository: Repository, key: Path, other: Path) -> Non
     repository.store_tag("2026.12", raw.replace(str(SECOND), str(THIRD)))
 
 
+def signed_for_another_purpose(repository: Repository, key: Path, other: Path) -> None:
+    repository.release_for("file", "2026.12", str(THIRD), key)
+
+
+def renamed(repository: Repository, key: Path, other: Path) -> None:
+    repository.git("update-ref", "refs/tags/2026.12", repository.git("rev-parse", "2026.10").strip())
+
+
 def second_on_a_commit(repository: Repository, key: Path, other: Path) -> None:
     repository.tag("2026.12", f"IPFS: {THIRD}", key)
 
@@ -151,7 +165,9 @@ def second_on_a_commit(repository: Repository, key: Path, other: Path) -> None:
         (unsigned, "2026.12", Standing.UNSIGNED, "no accepted key"),
         (signed_by_another, "2026.12", Standing.UNSIGNED, "no accepted key"),
         (changed_after_signing, "2026.12", Standing.UNSIGNED, "no accepted key"),
+        (signed_for_another_purpose, "2026.12", Standing.UNSIGNED, "no accepted key"),
         (second_on_a_commit, "2026.12", Standing.REFUSED, "two things"),
+        (renamed, "2026.12", Standing.REFUSED, "'2026.10': it was renamed"),
     ],
 )
 async def test_what_must_not_be_believed(
@@ -175,15 +191,52 @@ async def test_what_must_not_be_believed(
     assert words in judgement.reason
 
 
-async def test_a_renamed_tag_is_left_aside(
+async def test_a_signature_made_for_another_purpose_is_told(
+    source: GitSource, trust: SourceTrust, repository: Repository, key: Path
+) -> None:
+    """By the purpose; the same bytes signed as a tag are a release."""
+    repository.release_for("file", "2026.12", str(THIRD), key)
+    (problem,) = (await source.ask(trust)).problems
+    assert "'file', not for 'git'" in problem.words
+    repository.release_for("git", "2026.12", str(THIRD), key)
+    answer = await source.ask(trust)
+    assert (answer.problems, newest(answer).signer) == ((), trust.keys[0].fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("alice {key}", None),
+        ('alice valid-before="20200101" {key}', "not valid now"),
+        ('alice valid-after="20990101" {key}', "not valid now"),
+        ('alice namespaces="ipwhl-release" {key}', "not valid now|not of this statement"),
+        ("alice {other}", "not accepted"),
+    ],
+    ids=["good", "expired", "not valid yet", "for feeds only", "revoked"],
+)
+async def test_keys_count_as_they_are_accepted_now(
+    source: GitSource, trust: SourceTrust, key: Path, other_key: Path, line: str, words: str | None
+) -> None:
+    """A key that expired, or was taken back and replaced, signs nothing: not what it signed before either."""
+    publics = {"key": key.with_suffix(".pub").read_text(), "other": other_key.with_suffix(".pub").read_text()}
+    answer = await source.ask(replace(trust, keys=read_keys(line.format(**publics))))
+    signers = [said.signer is not None for said in answer.announcements]
+    assert signers == [words is None] * 2
+    assert [bool(re.search(words or "", problem.words)) for problem in answer.problems] == [
+        True for _ in signers if words is not None
+    ]
+
+
+async def test_a_renamed_tag_that_nobody_signed_is_left_aside(
     source: GitSource, trust: SourceTrust, repository: Repository
 ) -> None:
-    """A signed tag under another name, which git itself calls good."""
-    old = repository.git("rev-parse", "2026.10").strip()
-    repository.git("update-ref", "refs/tags/2026.12", old)
+    """It is not even a hint."""
+    repository.release("2026.12", str(THIRD), None)
+    repository.git("update-ref", "refs/tags/2026.13", repository.git("rev-parse", "2026.12").strip())
+    repository.git("update-ref", "-d", "refs/tags/2026.12")
     answer = await source.ask(trust)
     assert [said.label for said in answer.announcements] == ["2026.10", "2026.11"]
-    assert [(problem.label, "renamed" in problem.words) for problem in answer.problems] == [("2026.12", True)]
+    assert [(problem.label, "renamed" in problem.words) for problem in answer.problems] == [("2026.13", True)]
 
 
 async def test_a_deleted_tag_takes_nothing_away(
@@ -245,10 +298,69 @@ async def test_no_hook_of_the_user_runs(
 
 @pytest.mark.parametrize("url", ["git+file:///nowhere/at/all", "git+https://127.0.0.1:1/x.git"])
 async def test_a_repository_that_is_not_there_is_told(tmp_path: Path, trust: SourceTrust, url: str) -> None:
-    """In git's words, one line, safe to print."""
+    """In git's words, its first line, safe to print."""
     with pytest.raises(SourceUnreachable, match="git ls-remote: ") as told:
         await GitSource(url, tmp_path / "x.git").ask(trust)
+    assert "nowhere" in str(told.value) or "127.0.0.1" in str(told.value)
     assert str(told.value).isprintable()
+
+
+ENDLESS = f"exec yes '003a{1:040x} refs/tags/v1'"
+DRIBBLING = "while printf 0; do sleep 1; done"
+
+
+@pytest.fixture
+def answer_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], GitSource]:
+    """`answer_by(program)` gives a source at a server over ssh that answers by that program."""
+
+    def make(program: str) -> GitSource:
+        ssh = tmp_path / "bin" / "ssh"
+        ssh.parent.mkdir()
+        ssh.write_text(f"#!/bin/sh\n{program}\n")
+        ssh.chmod(0o755)
+        monkeypatch.setenv("PATH", str(ssh.parent), prepend=os.pathsep)
+        return GitSource("git+ssh://example.org/x.git", tmp_path / "far.git", total_s=0.5)
+
+    return make
+
+
+async def test_a_server_that_lists_tags_without_end_fills_no_memory(
+    answer_by: Callable[[str], GitSource], trust: SourceTrust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git keeps every one of them, and is stopped at its share."""
+    monkeypatch.setattr(git, "_MEMORY_LIMIT", 48 << 20)
+    source = replace(answer_by(ENDLESS), total_s=30.0)
+    with pytest.raises(SourceUnreachable, match=r"git ls-remote: .*[Oo]ut of memory"):
+        await source.ask(trust)
+
+
+async def test_a_server_that_sends_a_byte_a_second_keeps_no_one(
+    answer_by: Callable[[str], GitSource], trust: SourceTrust
+) -> None:
+    """The time of a call is limited whatever comes, and nothing that it started is left."""
+    with pytest.raises(SourceUnreachable, match=r"git ls-remote takes longer than 0\.5 s"):
+        await answer_by(DRIBBLING).ask(trust)
+
+
+async def test_git_follows_no_redirect(trust: SourceTrust, tmp_path: Path) -> None:
+    """A server that sends it elsewhere, to loopback for instance, is not obeyed."""
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.Response(status=302, headers={"Location": f"/inside{request.path_qs}"})
+
+    async with served(answer) as url:
+        settings = [word for setting in git._SETTINGS for word in ("-c", setting)]
+        called = await asyncio.create_subprocess_exec(
+            "git", *settings, "-c", "protocol.http.allow=always", "ls-remote", f"{url}/x.git",
+            env={**git._environment(os.environ), "GIT_ALLOW_PROTOCOL": "http"},
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, complaint = await called.communicate()
+    assert called.returncode == 128
+    assert b"302" in complaint
+    assert asked == ["/x.git/info/refs"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +15,17 @@ from ipwhl_mirror.ipld.cid import DAG_PB, Cid
 from ipwhl_mirror.sources.announcements import Announcement
 from ipwhl_mirror.sources.errors import NotTrusted
 from ipwhl_mirror.sources.keys import AcceptedKey
-from ipwhl_mirror.sources.trust import MOST_AHEAD, SourceTrust, Standing, accept, judge, seen
+from ipwhl_mirror.sources.trust import (
+    MOST_AHEAD,
+    SourceTrust,
+    Standing,
+    accept,
+    frozen,
+    judge,
+    newest,
+    renews,
+    seen,
+)
 from ipwhl_mirror.sources.trust_file import TrustFile
 
 if TYPE_CHECKING:
@@ -57,6 +68,20 @@ TENTH = accept(FRESH, release(10), NOW)
         ),
         pytest.param(
             TENTH, release(10, "other"), Standing.REFUSED, "two things", id="two releases of one sequence"
+        ),
+        pytest.param(
+            accept(TENTH, release(11), NOW),
+            release(11, "r10", cid=release(10).cid),
+            Standing.REFUSED,
+            "two things",
+            id="an old release under the newest sequence",
+        ),
+        pytest.param(
+            TENTH,
+            release(11, signed_as="r10"),
+            Standing.REFUSED,
+            "'r10': it was renamed",
+            id="signed under another name",
         ),
         pytest.param(
             TENTH,
@@ -130,6 +155,67 @@ def test_time_does_not_go_back() -> None:
     assert seen(later, NOW).latest == NOW + timedelta(days=2)
 
 
+HOUR = timedelta(hours=1)
+EXPIRING = accept(FRESH, release(10, expires_at=NOW + HOUR), NOW)
+
+
+def test_the_newest_is_what_was_accepted_last() -> None:
+    """Whatever came before, and nothing before anything."""
+    assert newest(FRESH) is None
+    assert newest(TENTH) == ("r10", release(10).cid)
+    assert newest(accept(TENTH, release(11, "a"), NOW)) == ("a", release(11).cid)
+
+
+@pytest.mark.parametrize(
+    ("trust", "now", "is_frozen"),
+    [
+        pytest.param(FRESH, NOW, False, id="nothing accepted yet"),
+        pytest.param(TENTH, NOW + 9999 * HOUR, False, id="it holds for ever"),
+        pytest.param(EXPIRING, NOW, False, id="it holds"),
+        pytest.param(EXPIRING, NOW + HOUR, True, id="it expires this moment"),
+        pytest.param(seen(EXPIRING, NOW + 2 * HOUR), NOW, True, id="it had expired when the clock went back"),
+        pytest.param(replace(EXPIRING, keys=()), NOW + HOUR, False, id="everything is a hint"),
+        pytest.param(accept(EXPIRING, release(11), NOW), NOW + HOUR, False, id="the next one holds for ever"),
+    ],
+)
+def test_what_has_expired_is_frozen(trust: SourceTrust, now: datetime, is_frozen: bool) -> None:
+    """A source that says nothing newer before its newest release expires may be kept from it."""
+    judgement = frozen(trust, now)
+    assert (judgement is not None) is is_frozen
+    if judgement is not None:
+        assert judgement.standing is Standing.REFUSED
+        assert judgement.reason == (
+            "what was accepted last, r10, expired on 2026-11-23 13:00 UTC; the source says nothing newer"
+        )
+
+
+@pytest.mark.parametrize(
+    ("said", "is_renewal"),
+    [
+        pytest.param(release(10, expires_at=NOW + 3 * HOUR), True, id="for longer"),
+        pytest.param(release(10, expires_at=NOW + HOUR), False, id="as it was"),
+        pytest.param(release(10, expires_at=NOW + HOUR / 2), False, id="for shorter"),
+        pytest.param(release(10), False, id="for ever, as it may have been said before"),
+        pytest.param(release(10, expires_at=NOW + 3 * HOUR, signer=None), False, id="unsigned"),
+        pytest.param(release(11, expires_at=NOW + 3 * HOUR), False, id="another release"),
+        pytest.param(
+            release(10, expires_at=NOW + 3 * HOUR, published_at=NOW + 2 * HOUR), False, id="from the future"
+        ),
+    ],
+)
+def test_the_newest_release_may_be_signed_again(said: Announcement, is_renewal: bool) -> None:
+    """That lets it hold for longer and changes nothing else; nothing lets it hold for less."""
+    assert renews(EXPIRING, said, NOW) is is_renewal
+    if is_renewal:
+        later = accept(EXPIRING, said, NOW + HOUR / 2)
+        assert later == replace(
+            EXPIRING, expires_at=NOW + 3 * HOUR, latest=NOW + HOUR / 2, accepted_at=NOW + HOUR / 2
+        )
+        assert frozen(later, NOW + HOUR) is None
+    elif said.sequence == 10 and said.signer is not None:
+        assert accept(EXPIRING, said, NOW).expires_at == NOW + HOUR
+
+
 def test_only_what_is_acceptable_is_accepted() -> None:
     """A caller that did not judge is stopped."""
     with pytest.raises(ValueError, match="r9"):
@@ -154,11 +240,23 @@ def test_the_file_keeps_everything(tmp_path: Path) -> None:
     file = TrustFile(tmp_path / "data")
     assert file.read() == {}
     other = SourceTrust(name="other", url="/ipns/example.org", accepted=False)
-    checked = replace(TENTH, checkpoint="a" * 40)
+    checked = replace(EXPIRING, checkpoint="a" * 40)
     file.write([checked, other])
     assert file.read() == {"campus": checked, "other": other}
     assert file.path.stat().st_mode & 0o777 == 0o600
     assert list(file.directory.iterdir()) == [file.path]
+
+
+def test_a_file_of_before_is_read(tmp_path: Path) -> None:
+    """It does not say until when the newest release holds."""
+    file = TrustFile(tmp_path)
+    file.write([EXPIRING])
+    lines = file.path.read_text().splitlines()
+    without = [line for line in lines if "expires_at" not in line]
+    assert len(without) == len(lines) - 1
+    text = "\n".join(without)
+    file.path.write_text(re.sub(r",(\s*})", r"\1", text))
+    assert file.read() == {"campus": replace(EXPIRING, expires_at=None)}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.cli.run import Run
     from ipwhl_mirror.services.events import ProgressSink
     from ipwhl_mirror.services.session import Session
-    from ipwhl_mirror.services.sources import SourceUpdate
+    from ipwhl_mirror.services.source_updates import SourceUpdate
 
 
 @click.group()
