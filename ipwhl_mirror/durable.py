@@ -10,8 +10,15 @@ if TYPE_CHECKING:
 
 
 def replace_private_file(path: Path, data: bytes) -> None:
-    """Replace a file by one for its owner alone (mode 0600). One process at a time may do so; the caller
-    syncs the directory.
+    """Replace a file by one for its owner alone; as `replace_file` does."""
+    replace_file(path, data, mode=0o600)
+
+
+def replace_file(path: Path, data: bytes, *, mode: int) -> None:
+    """Replace a file. One process at a time may do so; the caller syncs the directory.
+
+    Args:
+        mode: its permissions, whatever the umask.
 
     Raises:
         OSError: it cannot be written; what was there stays.
@@ -22,6 +29,7 @@ def replace_private_file(path: Path, data: bytes) -> None:
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

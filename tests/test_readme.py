@@ -24,7 +24,7 @@ from click.testing import CliRunner
 
 from ipwhl_mirror.cli.app import cli
 from ipwhl_mirror.cli.exit_codes import ExitCode
-from ipwhl_mirror.config import Config, load_config
+from ipwhl_mirror.config import Config, MirrorConfig, load_config
 from ipwhl_mirror.services.demo_wheels import build, bundled_wheels, stand_in
 from ipwhl_mirror.tui.keymap import Keymap
 from ipwhl_mirror.tui.keys import Place, keys_of
@@ -257,8 +257,19 @@ def test_readme_shows_the_default_configuration(tmp_path: Path) -> None:
     there_are = {
         name: set(getattr(getattr(Config(), name), "__struct_fields__", ()))
         for name in Config.__struct_fields__
+        if name != "mirror"
     }
     assert told == there_are
+
+
+def test_readme_shows_every_key_of_a_mirror(tmp_path: Path) -> None:
+    """With its default, or behind a comment sign where that is none."""
+    (block,) = re.findall(r"^```\n(\[mirror\.campus\]\n.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "config.toml"
+    file.write_text(block, encoding="utf-8")
+    assert load_config(file) == Config(mirror={"campus": MirrorConfig(source="campus")})
+    told = re.findall(r"^(?:# )?(\w+) = ", block, re.MULTILINE)
+    assert sorted(told) == sorted(MirrorConfig.__struct_fields__)
 
 
 def test_readme_shows_how_keys_are_changed() -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.storage import PruneForecast
     from ipwhl_mirror.services.transfer import ExportReport, ImportReport
     from ipwhl_mirror.services.verifying import VerifyReport
+    from ipwhl_mirror.sources.announcements import Announcement
     from ipwhl_mirror.state.database import TrackedRelease
 
 Document = dict[str, Any]
@@ -288,8 +289,8 @@ def gc(command: str, preview: GcPreview, *, removed: bool) -> Document:
     )
 
 
-def published(loaded: LoadedRelease) -> Document:
-    """`publish`."""
+def published(loaded: LoadedRelease, said: Announcement | None) -> Document:
+    """`publish`; `feed`: as what it was announced, null where it was not."""
     return document(
         "publish",
         cid=str(loaded.tracked.cid),
@@ -297,6 +298,15 @@ def published(loaded: LoadedRelease) -> Document:
         wheels=len(loaded.release.wheels),
         bytes=loaded.release.bytes,
         projects=len(loaded.release.projects),
+        feed=None
+        if said is None
+        else {
+            "source": said.repository,
+            "sequence": said.sequence,
+            "signer": said.signer,
+            "published_at": time(said.published_at),
+            "expires_at": time(said.expires_at),
+        },
     )
 
 

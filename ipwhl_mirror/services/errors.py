@@ -20,6 +20,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.config import ConfigError
+from ipwhl_mirror.domain.errors import DomainError
+from ipwhl_mirror.ipld.errors import IpldError
+from ipwhl_mirror.nodes.errors import NodeError
+from ipwhl_mirror.sources.errors import SourceError
+from ipwhl_mirror.state.errors import StateError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -88,3 +95,7 @@ class DemoFailed(ServiceError):
 
 class DamageFound(ServiceError):
     """A check found blocks missing or damaged."""
+
+
+FAILURES = (ServiceError, SourceError, StateError, NodeError, ConfigError, DomainError, IpldError, OSError)
+"""What a user, a disk or a network can make a use case fail with."""

@@ -76,24 +76,34 @@ async def pin(session: Session, rel: str, selection: Selection, *, sink: Progres
                 f"no wheel of {loaded.tracked.name} is selected by: {selection.cli_text() or 'no option'}",
                 hint=f"`ipwhl-mirror show {loaded.tracked.name}` lists its platforms",
             )
-        forecast.check()
-        run = _Run(session, loaded, sink, Meter(forecast.plan.fetch.bytes, clock=session.monotonic))
-        run.missing = {wheel.cid.digest: wheel for wheel in forecast.plan.to_fetch}
-        await session.node.put_blocks(
-            {
-                cid: block
-                for tree in (loaded.release.index, *(part.tree for part in forecast.plan.parts))
-                for cid, block in tree.blocks
-            }.items()
-        )
-        for part in forecast.plan.parts:
-            await run.pin_part(part)
-        return PinReport(
-            forecast=forecast,
-            fetched_bytes=run.fetched_before,
-            read_back=run.reading,
-            notes=tuple(run.notes),
-        )
+        return await pin_held(session, forecast, sink)
+
+
+async def pin_held(session: Session, forecast: PinForecast, sink: ProgressSink = ignore) -> PinReport:
+    """Do what a forecast says, for a caller that holds the lock; not where it refuses.
+
+    Raises:
+        GuardRefused, PinFailed, NoSource, NoSpace, DamageFound: see `pin`.
+    """
+    forecast.check()
+    loaded = forecast.loaded
+    run = _Run(session, loaded, sink, Meter(forecast.plan.fetch.bytes, clock=session.monotonic))
+    run.missing = {wheel.cid.digest: wheel for wheel in forecast.plan.to_fetch}
+    await session.node.put_blocks(
+        {
+            cid: block
+            for tree in (loaded.release.index, *(part.tree for part in forecast.plan.parts))
+            for cid, block in tree.blocks
+        }.items()
+    )
+    for part in forecast.plan.parts:
+        await run.pin_part(part)
+    return PinReport(
+        forecast=forecast,
+        fetched_bytes=run.fetched_before,
+        read_back=run.reading,
+        notes=tuple(run.notes),
+    )
 
 
 @dataclass(slots=True)
@@ -261,14 +271,19 @@ async def unpin(session: Session, roots: Iterable[Cid]) -> tuple[Cid, ...]:
         The roots that were unpinned.
     """
     async with session.exclusive("unpin"):
-        claims = {pin.cid.digest: pin for pin in session.state.known_pins() if not pin.adopted}
-        going = []
-        for root in roots:
-            if root.digest in claims and not (await _disown_if_renamed(session, claims[root.digest])).adopted:
-                await session.node.unpin(root)
-                session.state.remove_pin(root)
-                going.append(root)
-        return tuple(going)
+        return await unpin_held(session, roots)
+
+
+async def unpin_held(session: Session, roots: Iterable[Cid]) -> tuple[Cid, ...]:
+    """The same, for a caller that holds the lock."""
+    claims = {pin.cid.digest: pin for pin in session.state.known_pins() if not pin.adopted}
+    going = []
+    for root in roots:
+        if root.digest in claims and not (await _disown_if_renamed(session, claims[root.digest])).adopted:
+            await session.node.unpin(root)
+            session.state.remove_pin(root)
+            going.append(root)
+    return tuple(going)
 
 
 def pin_name(selection: Selection) -> str:

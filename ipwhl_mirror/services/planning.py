@@ -20,6 +20,7 @@ from ipwhl_mirror.services.removals import Bound, Removal, plan_removal
 if TYPE_CHECKING:
     from collections.abc import Set
 
+    from ipwhl_mirror.config import StorageConfig
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
@@ -68,12 +69,18 @@ async def forecast_pin(session: Session, rel: str, selection: Selection) -> PinF
     return await forecast_loaded(session, await releases.load(session, rel), selection)
 
 
-async def forecast_loaded(session: Session, loaded: LoadedRelease, selection: Selection) -> PinForecast:
-    """The same, of a release in memory."""
+async def forecast_loaded(
+    session: Session, loaded: LoadedRelease, selection: Selection, storage: StorageConfig | None = None
+) -> PinForecast:
+    """The same, of a release in memory.
+
+    Args:
+        storage: the limits that hold; None for the configured ones.
+    """
     pins = await session.node.pinned()
     plan = plan_pin(loaded.release, selection, here=await digests_here(session, loaded, pins), pinned=pins)
     status = await session.node.status()
-    storage = session.settings.config.storage
+    storage = storage or session.settings.config.storage
     after = status.free_bytes - plan.fetch.bytes
     refusal = None
     if plan.fetch.bytes and after < storage.reserve_free:

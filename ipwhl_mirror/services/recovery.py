@@ -17,9 +17,11 @@ from ipwhl_mirror.nodes.base import Reach
 from ipwhl_mirror.nodes.errors import NodeError
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.releases import INDEX_PIN
+from ipwhl_mirror.services.retiring import LISTING_PIN
 from ipwhl_mirror.services.session import PIN_PREFIX
 from ipwhl_mirror.state.database import KnownPin
 from ipwhl_mirror.state.errors import StateReadOnly
+from ipwhl_mirror.state.mirrors import MirrorPin, MirrorTable, PinRole
 
 if TYPE_CHECKING:
     from ipwhl_mirror.domain.releases import Release, Wheel
@@ -59,6 +61,12 @@ async def recover(session: Session) -> list[str]:
 
 
 async def _read_pin(session: Session, pin: Pin) -> None:
+    if pin.name.startswith(LISTING_PIN):
+        # of which release is not known any more: the mirror's next run makes its own, and drops this one
+        mirror = pin.name.removeprefix(LISTING_PIN).strip()
+        listing = MirrorPin(mirror=mirror, release=b"", cid=pin.cid, role=PinRole.LISTING)
+        MirrorTable(session.state).claim([listing])
+        return
     recognised = await releases.read_tree(session.node, pin.cid, Reach.LOCAL)
     release = recognised.release
     is_index = pin.cid.digest == release.index.cid.digest

@@ -165,21 +165,30 @@ async def untrack(session: Session, rel: str) -> TrackedRelease:
     """
     async with session.exclusive("untrack"):
         tracked = resolve(session, rel)
-        held = await session.node.pinned()
-        mine = [pin for pin in session.state.known_pins() if pin.release == tracked.cid.digest]
-        blocking = [pin for pin in mine if not pin.adopted and pin.cid.digest in held]
-        if blocking:
-            raise StillPinned(
-                f"{tracked.name} still has {len(blocking)} pin(s)",
-                hint=f"unpin it first: ipwhl-mirror unpin {tracked.name}",
-                details=[f"{pin.cid}  {pin.selection or 'whole release'}" for pin in blocking],
-            )
-        # the release is forgotten last: what is killed before that can be untracked again
-        await _unpin_index(session, tracked.index_cid)
-        for pin in mine:
-            session.state.remove_pin(pin.cid)
-        session.state.remove_release(tracked.cid)
+        await untrack_held(session, tracked)
         return tracked
+
+
+async def untrack_held(session: Session, tracked: TrackedRelease) -> None:
+    """The same, for a caller that holds the lock.
+
+    Raises:
+        StillPinned: it has pins of ours.
+    """
+    held = await session.node.pinned()
+    mine = [pin for pin in session.state.known_pins() if pin.release == tracked.cid.digest]
+    blocking = [pin for pin in mine if not pin.adopted and pin.cid.digest in held]
+    if blocking:
+        raise StillPinned(
+            f"{tracked.name} still has {len(blocking)} pin(s)",
+            hint=f"unpin it first: ipwhl-mirror unpin {tracked.name}",
+            details=[f"{pin.cid}  {pin.selection or 'whole release'}" for pin in blocking],
+        )
+    # the release is forgotten last: what is killed before that can be untracked again
+    await _unpin_index(session, tracked.index_cid)
+    for pin in mine:
+        session.state.remove_pin(pin.cid)
+    session.state.remove_release(tracked.cid)
 
 
 async def load(session: Session, rel: str) -> LoadedRelease:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from ipwhl_mirror.ipld.cid import Cid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ipwhl_mirror.state.database import State
 
 
@@ -49,6 +52,31 @@ class Sync:
     outcome: str
 
 
+class PinRole(Enum):
+    """What a pin is to a mirror."""
+
+    PART = "part"
+    """A part of its selection, pinned for it: it goes when no mirror needs it any more."""
+    LISTING = "listing"
+    """It keeps the directories that the mirror's address leads to, and no wheel; it goes likewise."""
+    FOUND = "found"
+    """A part that was pinned before any mirror needed it, by a person or another program: it stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorPin:
+    """A pin that a mirror needs.
+
+    Attributes:
+        release: digest of the root block of the release it is for.
+    """
+
+    mirror: str
+    release: bytes
+    cid: Cid
+    role: PinRole = PinRole.PART
+
+
 class MirrorTable:
     """The mirrors in a database."""
 
@@ -59,7 +87,7 @@ class MirrorTable:
         """What a mirror keeps, the current one first."""
         rows = self._state.read(
             "SELECT mirror, cid, digest, label, selection, switched_at FROM mirrored WHERE mirror = ? "
-            "ORDER BY switched_at DESC, rowid DESC",
+            "ORDER BY rowid DESC",
             mirror,
         )
         return tuple(
@@ -90,9 +118,50 @@ class MirrorTable:
             )
 
     def retire(self, mirror: str, release: bytes) -> None:
-        """Forget that a mirror keeps a release; the caller has unpinned what only it needed."""
+        """Forget that a mirror keeps a release, and which pins it needs for it; the caller has removed those
+        that go."""
         with self._state.change() as db:
             db.execute("DELETE FROM mirrored WHERE mirror = ? AND digest = ?", (mirror, release))
+            db.execute("DELETE FROM mirror_pins WHERE mirror = ? AND release = ?", (mirror, release))
+
+    def names(self) -> tuple[str, ...]:
+        """Every mirror that keeps something, or has run."""
+        rows = self._state.read(
+            "SELECT mirror FROM mirrored UNION SELECT mirror FROM mirror_pins UNION SELECT mirror FROM syncs"
+        )
+        return tuple(sorted(name for (name,) in rows))
+
+    def pins(self) -> tuple[MirrorPin, ...]:
+        """The pins that mirrors need, oldest first."""
+        rows = self._state.read("SELECT mirror, release, cid, role FROM mirror_pins ORDER BY rowid")
+        return tuple(
+            MirrorPin(mirror=mirror, release=release, cid=Cid.parse(cid), role=PinRole(role))
+            for mirror, release, cid, role in rows
+        )
+
+    def claim(self, pins: Iterable[MirrorPin]) -> None:
+        """Write down which pins a mirror needs, before it asks for them: so that whatever becomes of the run,
+        it is known which go when no mirror needs them."""
+        with self._state.change() as db:
+            db.executemany(
+                "INSERT INTO mirror_pins VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET role = excluded.role",
+                [(pin.mirror, pin.release, pin.cid.digest, str(pin.cid), pin.role.value) for pin in pins],
+            )
+
+    def disclaim(self, pin: MirrorPin) -> None:
+        """Forget that a mirror needs a pin."""
+        with self._state.change() as db:
+            db.execute(
+                "DELETE FROM mirror_pins WHERE mirror = ? AND release = ? AND digest = ?",
+                (pin.mirror, pin.release, pin.cid.digest),
+            )
+
+    def forget(self, mirror: str) -> None:
+        """Forget a mirror that keeps nothing any more, and how its last run went."""
+        with self._state.change() as db:
+            for table in ("mirrored", "mirror_pins", "syncs"):
+                db.execute(f"DELETE FROM {table} WHERE mirror = ?", (mirror,))
 
     def last_sync(self, mirror: str) -> Sync | None:
         """How its last run went; None before any."""

@@ -10,7 +10,7 @@ import sqlite3
 
 from ipwhl_mirror.state.errors import StateDamaged
 
-VERSION = 2
+VERSION = 3
 _FIRST = """
 CREATE TABLE releases (
     digest BLOB PRIMARY KEY, cid TEXT NOT NULL, label TEXT UNIQUE, tracked_at TEXT NOT NULL,
@@ -49,7 +49,13 @@ CREATE TABLE syncs (
     mirror TEXT PRIMARY KEY, started_at TEXT NOT NULL, ended_at TEXT, succeeded_at TEXT, outcome TEXT NOT NULL
 ) STRICT;
 """
-_STEPS = (_FIRST, _SOURCES_AND_MIRRORS)
+_PINS_OF_MIRRORS = """
+CREATE TABLE mirror_pins (
+    mirror TEXT NOT NULL, release BLOB NOT NULL, digest BLOB NOT NULL, cid TEXT NOT NULL, role TEXT NOT NULL,
+    PRIMARY KEY (mirror, release, digest)
+) STRICT;
+"""
+_STEPS = (_FIRST, _SOURCES_AND_MIRRORS, _PINS_OF_MIRRORS)
 """What makes each version of the one before, from 0, which is empty."""
 
 

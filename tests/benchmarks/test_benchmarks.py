@@ -35,6 +35,9 @@ DONE = {
     "publish": [("publish", WHEELS)],
     "fetch": [("fetch: hashed and synced", WHEELS), ("pin: fetched, pinned and read back", WHEELS)],
     "verify": [("verify", WHEELS)] * 2,
+    "resolve-metadata": [
+        (name, "2 projects, wheels of 300000 bytes") for name in ("resolve: pip", "resolve: sent to pip")
+    ],
     "memory": [
         *((f"memory: {name}", "30 projects") for name in ("import", "track", "plan", "show --wheels")),
         *(
@@ -93,6 +96,10 @@ DONE = {
         ("kubo subset: pin, every block read back", "60 wheels of 150, all on the node"),
     ],
     "kubo-status": [("kubo status", "50 named pins of other programs")],
+    "kubo-sync": [
+        ("kubo sync: nothing new", "one platform of 30 projects, 150 wheels"),
+        ("kubo sync: requests for nothing new", "one platform of 30 projects, 150 wheels"),
+    ],
     "kubo-verify": [("kubo verify", MIRROR), ("kubo memory: verify of whole wheels", MIRROR)],
     "kubo-successor": [
         (f"kubo successor: {name}", f"{MIRROR}, 300000 of them new")

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import statistics
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,10 +28,25 @@ from tests.benchmarks.tui_stage import Stage, seldom, unhurried
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ipwhl_mirror.tui.backend import ReleaseView
     from tests.benchmarks.measuring import Figure, Size
 
 SMOOTH = Goal(at_most=0.1)
 READING = "reading the index"
+
+
+class BusyDisk(LiveBackend):
+    """A node whose free space is another each time: a release that is read again is shown again. One that
+    reads the same is not, and there would be nothing to wait for and less to count."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._written = itertools.count(1)
+
+    async def load(self, cid: Cid) -> ReleaseView:
+        """See Backend."""
+        view = await super().load(cid)
+        return replace(view, free_bytes=view.free_bytes - next(self._written))
 
 
 class Theatre:
@@ -51,7 +68,7 @@ class Theatre:
         try:
             for generation in range(2):
                 self._runner.run(self._track(generation))
-            app = MirrorApp(LiveBackend(self._session), access=Access.FULL)
+            app = MirrorApp(BusyDisk(self._session), access=Access.FULL)
             with Stage(app, self._runner) as stage:
                 self.stage = stage
                 stage.do(lambda: None, until=lambda: app.overview is not None)

@@ -156,15 +156,17 @@ class Stage(Generic[AppT]):
         await self._settle(None)
 
     async def _settle(self, until: Callable[[], bool] | None) -> None:
-        """Return when nothing was painted for some ticks; a tick is late where the loop is busy."""
+        """Return when it is true and nothing was painted for some ticks; a tick is late where the loop is
+        busy."""
         begun = time.monotonic()
         seen, quiet = self.paints, 0
-        while quiet < _QUIET_TICKS or not (until is None or until()):
+        while quiet < _QUIET_TICKS:
             slept = time.monotonic()
             await asyncio.sleep(_TICK_S)
             self.freeze_s = max(self.freeze_s, time.monotonic() - slept - _TICK_S)
             self._check()
-            quiet = quiet + 1 if self.paints == seen else 0
+            is_there = until is None or until()
+            quiet = quiet + 1 if is_there and self.paints == seen else 0
             seen = self.paints
             if time.monotonic() - begun > _PATIENCE_S:
                 raise WrongResult(f"{type(self.app).__name__} does not come to rest")

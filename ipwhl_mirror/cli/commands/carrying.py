@@ -26,17 +26,46 @@ if TYPE_CHECKING:
     default="0",
     help="0: as `ipfs add -r`; 1: with --cid-version=1 --raw-leaves.",
 )
+@click.option("--feed", type=FILE, metavar="FILE", help="Announce it in this feed, which sources follow.")
+@click.option(
+    "--key", type=EXISTING_FILE, metavar="K", help="Signs it: an SSH private key, or its .pub with an agent."
+)
+@click.option(
+    "--expires",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="DAYS",
+    help="Followers are to be suspicious when nothing newer is announced for so long.",
+)
 @click.pass_obj
-def publish(run: Run, inputs: tuple[Path, ...], label: str | None, cid_version: str) -> None:
-    """Make a release of wheels and of directories of wheels, pin it, and print its CID."""
+def publish(
+    run: Run,
+    inputs: tuple[Path, ...],
+    label: str | None,
+    cid_version: str,
+    feed: Path | None,
+    key: Path | None,
+    expires: float | None,
+) -> None:
+    """Make a release of wheels and of directories of wheels, pin it, announce it, and print its CID."""
+    if (feed is None) != (key is None) or (expires is not None and feed is None):
+        raise click.UsageError("--feed and --key go together, and --expires with them")
+    if feed is not None and label is None:
+        raise click.UsageError("--feed needs a --label: that is what followers see")
 
     async def work(session: Session, sink: ProgressSink) -> None:
-        from ipwhl_mirror.services import publishing
+        from ipwhl_mirror.services import announcing, publishing
 
+        target = None
+        if feed is not None and key is not None and label is not None:
+            target = announcing.FeedFile(path=feed, key=key, label=label, expires_days=expires)
+            announcing.open_feed(target)
         loaded = await publishing.publish(
             session, inputs, label=label, cid_version=int(cid_version), sink=sink
         )
-        run.emit(documents.published(loaded), lambda: text.published(loaded))
+        said = None if target is None else await announcing.announce(session, target, loaded)
+        run.emit(documents.published(loaded, said), lambda: text.published(loaded))
+        if said is not None:
+            run.note(f"announced as {said.label}, sequence {said.sequence}, signed by {said.signer}")
 
     run.execute(work)
 

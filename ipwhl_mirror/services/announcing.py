@@ -1,0 +1,164 @@
+"""Announce a release in a feed: add a signed statement, and replace the file as a whole.
+
+The statement follows what the feed says already: the same repository, the next sequence. The file is replaced
+last, when the release is whole, read back and pinned; until then whoever follows it sees what it said before.
+Format and signature: `sources.announcements`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.labels import LABEL
+from ipwhl_mirror.domain.selections import Selection, select_wheels
+from ipwhl_mirror.domain.subsets import subset_tree
+from ipwhl_mirror.durable import replace_file, sync_directory
+from ipwhl_mirror.services.errors import TransferFailed, UsageProblem
+from ipwhl_mirror.sources.announcements import (
+    FEED_LIMIT,
+    Announcement,
+    SignedStatement,
+    feed_bytes,
+    read_feed,
+    read_statement,
+    statement_text,
+)
+from ipwhl_mirror.sources.errors import SourceMalformed
+from ipwhl_mirror.sources.keys import read_signature
+from ipwhl_mirror.sources.signing import sign
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ipwhl_mirror.domain.releases import Release
+    from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.services.releases import LoadedRelease
+    from ipwhl_mirror.services.session import Session
+
+_PUBLIC = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedFile:
+    """A feed of this machine, and what to announce in it.
+
+    Attributes:
+        path: the file; made when absent.
+        key: the SSH private key that signs, or its public half while an agent has the other.
+        label: of the release.
+        expires_days: after so many days without a newer statement whoever follows is to be suspicious; None:
+            never.
+    """
+
+    path: Path
+    key: Path
+    label: str
+    expires_days: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a feed says now, its newest statement last; none of it is checked, it is one's own."""
+
+    statements: tuple[SignedStatement, ...] = ()
+    newest: Announcement | None = None
+
+
+def open_feed(file: FeedFile) -> Feed:
+    """What a feed says, to find out before anything is published that it can be added to.
+
+    Raises:
+        UsageProblem: the label is none, or the file is no feed.
+        TransferFailed: it cannot be read, or its directory is not there.
+    """
+    if not LABEL.fullmatch(file.label):
+        raise UsageProblem(
+            f"{safe_text(file.label, 80)!r} is no label", hint="use 1 to 64 of A-Z a-z 0-9 . _ + -"
+        )
+    try:
+        with file.path.open("rb") as opened:
+            statements = read_feed(opened.read(FEED_LIMIT + 1))
+        said = [read_statement(entry.text) for entry in statements]
+    except FileNotFoundError:
+        if file.path.absolute().parent.is_dir():
+            return Feed()
+        raise TransferFailed(f"{file.path.parent}: no such directory") from None
+    except OSError as error:
+        raise TransferFailed(f"{file.path} cannot be read: {error.strerror}") from error
+    except SourceMalformed as error:
+        raise UsageProblem(
+            f"{file.path}: {error}", hint="give a feed, or a file that is not there"
+        ) from error
+    ordered = sorted(zip(said, statements, strict=True), key=lambda pair: pair[0].sequence or 0)
+    return Feed(tuple(entry for _, entry in ordered), ordered[-1][0] if ordered else None)
+
+
+async def announce(session: Session, file: FeedFile, loaded: LoadedRelease) -> Announcement:
+    """Add a release to a feed; nothing where its newest statement says that already.
+
+    Returns:
+        The feed's newest statement then, with the fingerprint of the key that signed it.
+
+    Raises:
+        UsageProblem, TransferFailed: see `open_feed`; or the label stood for another release.
+        KeyUnusable: the key does not sign.
+    """
+    feed = await asyncio.to_thread(open_feed, file)
+    cid = loaded.tracked.cid
+    for entry in feed.statements:
+        known = read_statement(entry.text)
+        if known.label == file.label and known.cid.digest != cid.digest:
+            raise UsageProblem(
+                f"{file.path}: label {file.label} is {known.cid} already",
+                hint="choose another --label: whoever follows the feed refuses a label that was moved",
+            )
+    newest = feed.newest
+    if newest is not None and (newest.label, newest.cid.digest) == (file.label, cid.digest):
+        return replace(newest, signer=read_signature(feed.statements[-1].signature).fingerprint)
+    if newest is None and not LABEL.fullmatch(file.path.stem):
+        raise UsageProblem(
+            f"{safe_text(file.path.stem, 80)!r}, after which a new feed is named, is no name of a repository",
+            hint="name the file with A-Z a-z 0-9 . _ + - only",
+        )
+    subsets = await asyncio.to_thread(_subsets, loaded.release)
+    now = session.clock()
+    said = Announcement(
+        repository=file.path.stem if newest is None else newest.repository,
+        sequence=1 if newest is None else (newest.sequence or 0) + 1,
+        label=file.label,
+        cid=cid,
+        previous=None if newest is None else newest.cid,
+        published_at=now,
+        expires_at=None if file.expires_days is None else now + timedelta(days=file.expires_days),
+        subsets=subsets,
+    )
+    text = statement_text(said)
+    signature = await sign(text.encode(), file.key)
+    await asyncio.to_thread(_write, file.path, [*feed.statements, SignedStatement(text, signature)])
+    return replace(said, signer=read_signature(signature).fingerprint)
+
+
+def _subsets(release: Release) -> Mapping[str, Cid]:
+    """What a mirror of each platform pins."""
+    selections = [Selection(platforms=(family,)) for family in sorted(release.families)]
+    return {
+        selection.cli_text(): subset_tree(release, select_wheels(release, selection)).cid
+        for selection in selections
+    }
+
+
+def _write(path: Path, statements: Sequence[SignedStatement]) -> None:
+    """Replace the feed; the oldest statements make room where it would be too long."""
+    kept = list(statements)
+    while len(data := feed_bytes(kept)) > FEED_LIMIT:
+        del kept[0]
+    try:
+        replace_file(path, data, mode=_PUBLIC)
+        sync_directory(path.absolute().parent)
+    except OSError as error:
+        raise TransferFailed(f"{path} cannot be written: {error.strerror}") from error
