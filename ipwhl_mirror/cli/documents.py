@@ -190,8 +190,8 @@ def prune(forecast: PruneForecast) -> Document:
     )
 
 
-def status(report: StatusReport) -> Document:
-    """`status`."""
+def status(report: StatusReport, mirrors: list[Document]) -> Document:
+    """`status`; `mirrors` as `mirror_report` tells them."""
     node = report.node
     return document(
         "status",
@@ -221,8 +221,8 @@ def status(report: StatusReport) -> Document:
             }
             for item in report.releases
         ],
-        mirrors=[],
-        stale=False,
+        mirrors=mirrors,
+        stale=report.is_stale,
     )
 
 

@@ -17,6 +17,7 @@ from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.holdings import Holding, holdings, pinned_digests, pinned_key
 from ipwhl_mirror.services.indexes import IndexState, index_states, load_held
+from ipwhl_mirror.services.mirrors import mirror_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.releases import Release, Wheel
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.nodes.base import NodeGateway, NodeStatus
+    from ipwhl_mirror.services.mirrors import MirrorStatus
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
     from ipwhl_mirror.state.database import TrackedRelease
@@ -62,6 +64,12 @@ class StatusReport:
     node: NodeStatus
     gateway: NodeGateway | None
     releases: tuple[ReleaseStatus, ...]
+    mirrors: tuple[MirrorStatus, ...] = ()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether a mirror is."""
+        return any(mirror.stale is not None for mirror in self.mirrors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +133,7 @@ async def status(session: Session) -> StatusReport:
         releases=tuple(
             [await release_status(session, tracked, held, indexes[tracked.cid.digest]) for tracked in known]
         ),
+        mirrors=mirror_statuses(session),
     )
 
 

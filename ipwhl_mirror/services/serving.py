@@ -13,6 +13,7 @@ from ipwhl_mirror.gateway.settings import GatewaySettings
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.addresses import index_url, own_gateway
 from ipwhl_mirror.services.holdings import holdings
+from ipwhl_mirror.services.mirrors import CurrentMirrors
 from ipwhl_mirror.state.wheel_facts import FrozenWheelFacts, WheelFactsFile
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ async def serving(session: Session, listen: str | None = None) -> AsyncIterator[
         GatewayError: the address cannot be used.
     """
     facts = (FrozenWheelFacts if session.settings.read_only else WheelFactsFile)(session.settings.data_dir)
-    gateway = await start_gateway(session.node, gateway_settings(session, listen), facts=facts)
+    gateway = await start_gateway(
+        session.node, gateway_settings(session, listen), mirrors=CurrentMirrors(session), facts=facts
+    )
     try:
         yield gateway
     finally:

@@ -135,7 +135,7 @@ async def test_documents_say_it_where_it_is_so(two: Session, capsys: pytest.Capt
     """JSON has a field more for that release and none for others; the text has the remedy."""
     lose_index(two, "one")
     report = await overview.status(two)
-    document = documents.status(report)
+    document = documents.status(report, [])
     told = {entry["label"]: entry.get("index") for entry in document["releases"]}
     assert told == {"one": "missing", "two": None}
     assert json.loads(json.dumps(document))["schema"] == "ipwhl-mirror/status/1"

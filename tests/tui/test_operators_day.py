@@ -63,7 +63,7 @@ class Place:
     async def status(self) -> dict[str | None, dict[str, Any]]:
         """What `status --json` tells of each release, in a session of its own, by label."""
         async with Session.open(self.settings) as session:
-            told = documents.status(await overview.status(session))
+            told = documents.status(await overview.status(session), [])
         return {release["label"]: release for release in told["releases"]}
 
     async def plan(self, label: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ipwhl_mirror.cli import advice, documents, text
+from ipwhl_mirror.cli import advice, documents, mirror_report, text
 from ipwhl_mirror.cli.exit_codes import ExitCode
 from ipwhl_mirror.cli.options import read_choice, selection_options, to_selection
 
@@ -20,15 +20,22 @@ if TYPE_CHECKING:
 @click.option("--fail-stale", is_flag=True, help="Exit with 9 when a mirror is stale.")
 @click.pass_obj
 def status(run: Run, fail_stale: bool) -> None:
-    """Releases, pins, bytes per platform, node."""
+    """Releases, mirrors, pins, bytes per platform, node."""
 
     async def work(session: Session, sink: ProgressSink) -> ExitCode:
         from ipwhl_mirror.services import overview
 
         report = await overview.status(session)
-        result = documents.status(report)
-        run.emit(result, lambda: text.status(report))
-        return ExitCode.STALE if fail_stale and result["stale"] else ExitCode.DONE
+        listen = session.settings.config.serve.listen
+        found = mirror_report.status_document(report.mirrors, listen)
+
+        def show_all() -> None:
+            text.status(report)
+            if report.mirrors:
+                mirror_report.mirrors(report.mirrors, session.clock())
+
+        run.emit(documents.status(report, found), show_all)
+        return ExitCode.STALE if fail_stale and report.is_stale else ExitCode.DONE
 
     run.execute(work)
 
