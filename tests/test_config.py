@@ -52,7 +52,7 @@ def test_ui_and_keys_have_defaults(file: Path) -> None:
         ('[ui]\nthem = "x"\n', "config.toml:2: Object contains unknown field `them` - at `$.ui`"),
         ("x = " + "9" * 5000, "config.toml: not TOML: Exceeds the limit"),
         ("x = " + "[" * 5000, "config.toml: not TOML: "),
-        ("[keys]\n" + ".".join("x" * 3000) + ' = ""', "config.toml: [keys] x.x: expected a text, got a dict"),
+        ("[keys]\n" + ".".join("x" * 3000) + ' = ""', "toml:2: [keys] x.x: expected a text, got a dict"),
     ],
 )
 def test_what_is_wrong_is_told_with_file_line_and_key(file: Path, text: str, words: str) -> None:
@@ -70,7 +70,7 @@ def test_what_is_wrong_is_told_with_file_line_and_key(file: Path, text: str, wor
         ("[keys]\na.b='x'\n", ":2"),
         ("[keys]\n'a.b' ='x'\n", ":2"),
         ("[keys]\na-b = 'x'\n", ""),
-        ('[keys.a]\nb = "x"\n', ""),
+        ('[keys.a]\nb = "x"\n', ":2"),
     ],
 )
 def test_position_is_the_line_where_it_can_be_found(file: Path, text: str, position: str) -> None:

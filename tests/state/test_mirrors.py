@@ -10,7 +10,7 @@ import pytest
 
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.state.database import State
-from ipwhl_mirror.state.mirrors import Mirrored, MirrorTable, Sync
+from ipwhl_mirror.state.mirrors import Mirrored, MirrorPin, MirrorTable, PinRole, Sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,3 +83,35 @@ def test_a_run_is_told_with_the_last_good_one(table: MirrorTable) -> None:
     ended = table.last_sync("campus")
     assert ended is not None
     assert (ended.ended_at, ended.succeeded_at, ended.outcome) == (later, done, "refused: rollback")
+
+
+def test_claims_are_of_a_mirror_and_a_release(table: MirrorTable) -> None:
+    """Claimed again, a pin has its new role; what is retired needs none any more."""
+    part, listing = Cid.of(b"part"), Cid.of(b"listing")
+    first, second = mirrored(1).release, mirrored(2).release
+    table.claim(
+        [
+            MirrorPin(mirror="campus", release=first, cid=part, role=PinRole.FOUND),
+            MirrorPin(mirror="campus", release=first, cid=listing, role=PinRole.LISTING),
+            MirrorPin(mirror="lab", release=second, cid=part),
+        ]
+    )
+    table.claim([MirrorPin(mirror="campus", release=first, cid=part)])
+    assert [(pin.mirror, pin.cid, pin.role) for pin in table.pins()] == [
+        ("campus", part, PinRole.PART),
+        ("campus", listing, PinRole.LISTING),
+        ("lab", part, PinRole.PART),
+    ]
+    table.disclaim(MirrorPin(mirror="campus", release=first, cid=listing))
+    assert table.names() == ("campus", "lab")
+    table.retire("campus", first)
+    assert [pin.mirror for pin in table.pins()] == ["lab"]
+    table.forget("lab")
+    assert (table.pins(), table.names()) == ((), ())
+
+
+def test_the_order_is_that_of_the_switches_whatever_the_clock_says(table: MirrorTable) -> None:
+    """A clock that went back does not make an old release the current one."""
+    table.switch(mirrored(9))
+    table.switch(mirrored(1))
+    assert table.kept("campus") == (mirrored(1), mirrored(9))

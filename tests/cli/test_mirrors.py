@@ -1,0 +1,121 @@
+"""`sync` and the mirrors in `status`, as a person and as a script use them, on a real signed feed."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.simulators.wheels import sample_wheels
+from tests.sources.git_world import make_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import RunCli
+
+pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+LATER = {"1.0": "2026.10", "1.1": "2026.11"}
+
+
+@pytest.fixture
+def feed(ipwhl: RunCli, tmp_path: Path) -> Path:
+    """A feed of one release, accepted as a source; the releases are published on the same node."""
+    key = make_key(tmp_path / "id")
+    file = tmp_path / "feed.json"
+    publish(ipwhl, tmp_path, "1.0")
+    ipwhl("source", "add", "campus", file.as_uri(), "--key", str(key.with_suffix(".pub")))
+    return file
+
+
+def publish(ipwhl: RunCli, directory: Path, version: str) -> None:
+    """Publish and announce."""
+    folder = directory / version
+    folder.mkdir()
+    for (_, filename), data in sample_wheels(version).items():
+        (folder / filename).write_bytes(data)
+    options = ("--feed", str(directory / "feed.json"), "--key", str(directory / "id"))
+    assert ipwhl("publish", str(folder), "--label", LATER[version], *options).code == 0
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    file = tmp_path / "mirrors.toml"
+    file.write_text(
+        '[mirror.campus]\nsource = "campus"\nplatforms = ["linux-x86_64"]\nkeep = 1\nstale_after = 9\n'
+    )
+    return str(file)
+
+
+def test_a_mirror_goes_from_release_to_release(
+    ipwhl: RunCli, feed: Path, config: str, tmp_path: Path
+) -> None:
+    """Switched, nothing new, switched again; `status` says where it is."""
+    first = ipwhl("--config", config, "sync")
+    assert (first.code, first.stdout) == (0, "campus: 2026.10, 0 B fetched\n")
+    assert ipwhl("--config", config, "sync", "campus").stdout == "campus: nothing new, at 2026.10\n"
+    publish(ipwhl, tmp_path, "1.1")
+    second = ipwhl("--config", config, "sync", "--json")
+    (mirror,) = second.document["mirrors"]
+    assert (mirror["label"], mirror["previous"]["label"], mirror["changed"]) == ("2026.11", "2026.10", True)
+    assert [gone["label"] for gone in mirror["retired"]] == ["2026.10"]
+    status = ipwhl("--config", config, "status", "--json", "--fail-stale")
+    assert (status.code, status.document["stale"]) == (0, False)
+    (found,) = status.document["mirrors"]
+    assert (found["cid"], found["stale"], found["last"]["outcome"]) == (
+        mirror["cid"],
+        None,
+        "switched to 2026.11",
+    )
+    assert found["address"].endswith("/simple/campus/")
+    words = ipwhl("--config", config, "status").stdout
+    assert "campus  campus  2026.11" in words
+
+
+def test_what_is_refused_ends_with_4_and_leaves_what_is_served(
+    ipwhl: RunCli, feed: Path, config: str, tmp_path: Path
+) -> None:
+    """A feed that went back; events on stderr say it too."""
+    before = feed.read_bytes()
+    publish(ipwhl, tmp_path, "1.1")
+    assert ipwhl("--config", config, "sync").code == 0
+    feed.write_bytes(before)
+    refused = ipwhl("--config", config, "sync", "--progress", "--json")
+    assert refused.code == 4
+    (mirror,) = refused.document["mirrors"]
+    assert (mirror["label"], mirror["error"]["exit_code"]) == ("2026.11", 4)
+    assert '"kind": "release-refused"' in refused.stderr
+    text = ipwhl("--config", config, "sync").stdout
+    assert "a rollback" in text and "it stays at 2026.11" in text
+
+
+def test_back_by_hand(ipwhl: RunCli, feed: Path, config: str, tmp_path: Path) -> None:
+    """A label that the source announced before is enough."""
+    ipwhl("--config", config, "sync")
+    publish(ipwhl, tmp_path, "1.1")
+    ipwhl("--config", config, "sync")
+    back = ipwhl("--config", config, "sync", "campus", "--to", "2026.10")
+    assert (back.code, back.stdout.splitlines()[0]) == (0, "campus: 2026.11 -> 2026.10, 0 B fetched")
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "code", "words"),
+    [
+        ("", ("sync",), 2, "no mirror is configured"),
+        ('[mirror.a]\nsource = "a"\n', ("sync", "b"), 2, "there is no mirror 'b'"),
+        ('[mirror.a]\nsource = "a"\n', ("sync",), 4, "source a is not accepted here"),
+        ('[mirror.a]\nsource = "a"\npython = ["3"]\n', ("sync",), 2, "mirrors.toml:1"),
+        ('[mirror.a]\nsource = "a"\nlock = ["no.toml"]\n', ("sync",), 2, "no.toml: No such file"),
+        ('[mirror.a]\nsource = "a"\n', ("--read-only", "sync"), 2, "read-only"),
+    ],
+    ids=["none", "another", "source", "selection", "lock", "read-only"],
+)
+def test_what_cannot_be(
+    text: str, arguments: tuple[str, ...], code: int, words: str, ipwhl: RunCli, tmp_path: Path
+) -> None:
+    """In words, with the exit code of its kind."""
+    file = tmp_path / "mirrors.toml"
+    file.write_text(text)
+    result = ipwhl("--config", str(file), *arguments)
+    assert (result.code, words in result.stdout + result.stderr) == (code, True)
