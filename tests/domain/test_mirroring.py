@@ -43,9 +43,7 @@ def test_retention(keep: int, keep_days: float, ages: list[int], gone: list[int]
     st.floats(0, 100),
     st.lists(st.integers(-400, 400), min_size=1, max_size=8),
 )
-def test_the_current_release_and_the_newest_stay(
-    keep: int, keep_days: float, days: list[int]
-) -> None:
+def test_the_current_release_and_the_newest_stay(keep: int, keep_days: float, days: list[int]) -> None:
     """Whatever the clock was when, and however far it went back."""
     at = [NOW - timedelta(days=day) for day in days]
     gone = Retention(keep=keep, keep_days=keep_days).retired(at, NOW)
