@@ -37,6 +37,7 @@ class Campus:
     Attributes:
         origin: where the wheels come from.
         key: signs the feed.
+        node: its node, as `--node` says it.
         now: the time in its sessions; a test moves it.
         mirror: `[mirror.campus]`.
         storage: `[storage]`.
@@ -48,6 +49,7 @@ class Campus:
     mirror: MirrorConfig = field(default_factory=lambda: MirrorConfig(source="campus", platforms=(LINUX,)))
     others: dict[str, MirrorConfig] = field(default_factory=dict)
     storage: StorageConfig = field(default_factory=lambda: StorageConfig(reserve_free=0))
+    node: str = "embedded"
     now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
     said: list[SignedStatement] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -60,7 +62,9 @@ class Campus:
     @property
     def settings(self) -> Settings:
         """Of its sessions."""
-        node = NodeConfig(spec="embedded", gateways=(self.origin.url,), stall_timeout=0.5)
+        node = NodeConfig(
+            spec=self.node, gateways=(self.origin.url,), stall_timeout=0.5 if self.node == "embedded" else 5.0
+        )
         mirrors = {"campus": self.mirror, **self.others}
         return Settings(
             data_dir=self.directory / "data",

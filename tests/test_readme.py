@@ -264,8 +264,10 @@ def test_readme_shows_the_default_configuration(tmp_path: Path) -> None:
 
 def test_readme_shows_every_key_of_a_mirror(tmp_path: Path) -> None:
     """With its default, or behind a comment sign where that is none."""
-    (block,) = re.findall(r"^```\n(\[mirror\.campus\]\n.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    short, block = re.findall(r"^```\n(\[mirror\.campus\]\n.*?)^```$", README, re.MULTILINE | re.DOTALL)
     file = tmp_path / "config.toml"
+    file.write_text(short, encoding="utf-8")
+    assert load_config(file).mirror["campus"].platforms == ("linux-x86_64", "macos-arm64")
     file.write_text(block, encoding="utf-8")
     assert load_config(file) == Config(mirror={"campus": MirrorConfig(source="campus")})
     told = re.findall(r"^(?:# )?(\w+) = ", block, re.MULTILINE)
