@@ -14,16 +14,17 @@ def replace_private_file(path: Path, data: bytes) -> None:
     replace_file(path, data, mode=0o600)
 
 
-def replace_file(path: Path, data: bytes, *, mode: int) -> None:
-    """Replace a file. One process at a time may do so; the caller syncs the directory.
+def replace_file(path: Path, data: bytes, *, mode: int, suffix: str = ".new") -> None:
+    """Replace a file. One process at a time may do so with the same suffix; the caller syncs the directory.
 
     Args:
         mode: its permissions, whatever the umask.
+        suffix: of the name under which the new one is written before it takes its place.
 
     Raises:
         OSError: it cannot be written; what was there stays.
     """
-    fresh = path.with_name(path.name + ".new")
+    fresh = path.with_name(path.name + suffix)
     # what a killed run left, or somebody put there, is not written through
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

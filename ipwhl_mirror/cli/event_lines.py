@@ -1,7 +1,11 @@
-"""Events of mirrors as log lines on stderr: words for people, with `--json` one JSON object a line."""
+"""Events of mirrors as log lines on stderr: words for people, with `--json` one JSON object a line.
+
+For systemd's journal each line begins with its priority, as sd-daemon(3) says, and has no time of its own.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -10,13 +14,23 @@ import click
 
 from ipwhl_mirror.cli.run import json_text
 from ipwhl_mirror.domain.display import safe_text
-from ipwhl_mirror.services.mirror_events import FAILURES, event_document
+from ipwhl_mirror.services.mirror_events import FAILURES, EventKind, event_document
 
 if TYPE_CHECKING:
     from ipwhl_mirror.cli.run import Run
-    from ipwhl_mirror.services.mirror_events import Event, EventSink
+    from ipwhl_mirror.services.mirror_events import Event, EventSink, Field
 
-_ERROR, _INFO = "<3>", "<6>"
+_ERROR, _WARNING, _NOTICE, _INFO = "<3>", "<4>", "<5>", "<6>"
+_PRIORITIES = {
+    **dict.fromkeys(FAILURES, _ERROR),
+    EventKind.HOOK_FAILED: _WARNING,
+    EventKind.METRICS_FAILED: _WARNING,
+    EventKind.NOTE: _WARNING,
+    EventKind.RELEASE_NEW: _NOTICE,
+    EventKind.SWITCHED: _NOTICE,
+    EventKind.RETIRED: _NOTICE,
+    EventKind.GARBAGE: _NOTICE,
+}
 
 
 def event_lines(run: Run) -> EventSink:
@@ -27,20 +41,28 @@ def event_lines(run: Run) -> EventSink:
         if run.quiet and event.kind not in FAILURES:
             return
         line = json_text(event_document(event)) if run.json else _words(event, with_time=not in_journal)
-        priority = (_ERROR if event.kind in FAILURES else _INFO) if in_journal else ""
-        click.echo(priority + line, err=True)
+        priority = _PRIORITIES.get(event.kind, _INFO) if in_journal else ""
+        with contextlib.suppress(OSError):  # a log that is gone or full is no reason to end
+            click.echo(priority + line, err=True)
 
     return write
 
 
 def _words(event: Event, *, with_time: bool) -> str:
-    """`TIME MIRROR KIND name=value ...`; values with a space are quoted."""
+    """`TIME MIRROR KIND name=value ...`; values with a space are quoted, unknown ones left out."""
     words = [f"{event.at:%Y-%m-%dT%H:%M:%SZ}"] if with_time else []
     words += [event.mirror or "-", event.kind.value]
-    for name, value in event.fields.items():
-        text = safe_text("-" if value is None else str(value), 500)
-        words.append(f'{name}="{text}"' if not text or " " in text else f"{name}={text}")
+    known = {name: _text(value) for name, value in event.fields.items() if value is not None}
+    words += [f"{name}={json_text(text) if _needs_quotes(text) else text}" for name, text in known.items()]
     return " ".join(words)
+
+
+def _text(value: Field) -> str:
+    return str(value).lower() if isinstance(value, bool) else safe_text(str(value), 500)
+
+
+def _needs_quotes(text: str) -> bool:
+    return not text or " " in text or '"' in text
 
 
 def _is_journal() -> bool:

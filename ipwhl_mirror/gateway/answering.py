@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.gateway.errors import Damaged, NodeAway, NotFound, PreconditionFailed, Refused
+from ipwhl_mirror.gateway.guards import Guard
 from ipwhl_mirror.gateway.headers import SAFE, SERVER
 from ipwhl_mirror.gateway.metrics import Metrics
 from ipwhl_mirror.gateway.paths import Target, parse_target
@@ -23,10 +24,9 @@ from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound, NodeError
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
-    from ipwhl_mirror.gateway.guards import Guard
-
 TARGET = web.RequestKey("target", Target)
 METRICS = web.AppKey("metrics", Metrics)
+GUARD = web.AppKey("guard", Guard)
 ANSWERING: web.AppKey[dict[web.RequestHandler, Exchange]] = web.AppKey("answering", dict)
 """The connections with a request that is being answered."""
 

@@ -3,7 +3,7 @@
     /ipfs/<CID>/...       what a CID names: listings, files; blocks and CARs with `format` or Accept
     /simple/              the mirrors
     /simple/<mirror>/...  the same for the release a mirror is at, asked anew for every request
-    /healthz  /metrics    for monitoring
+    /healthz  /metrics    for monitoring: 200 where the node answers; figures
 
 GET and HEAD only, local blocks only. Answers about content are made in `content`; the checks are
 in `guards`, `paths` and `formats`. Errors are plain text of one line.
@@ -12,6 +12,7 @@ in `guards`, `paths` and `formats`. Errors are plain text of one line.
 from __future__ import annotations
 
 from http import HTTPStatus
+from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,22 @@ from aiohttp import web
 
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.gateway import headers as common
-from ipwhl_mirror.gateway.answering import ANSWERING, METRICS, TARGET, add_safe_headers, answering_middleware
+from ipwhl_mirror.gateway.answering import (
+    ANSWERING,
+    GUARD,
+    METRICS,
+    TARGET,
+    add_safe_headers,
+    answering_middleware,
+)
 from ipwhl_mirror.gateway.content import ContentSite, Place
 from ipwhl_mirror.gateway.errors import BadRequest, NotFound
+from ipwhl_mirror.gateway.exposition import CONTENT_TYPE, exposition
 from ipwhl_mirror.gateway.fact_reading import FactReader
 from ipwhl_mirror.gateway.formats import CAR_CONTENT_TYPE, RAW_TYPE, Format, negotiate
 from ipwhl_mirror.gateway.guards import Guard
 from ipwhl_mirror.gateway.listing import Entry, render
-from ipwhl_mirror.gateway.metrics import CONTENT_TYPE, Metrics
+from ipwhl_mirror.gateway.metrics import Metrics, NothingMore
 from ipwhl_mirror.gateway.paths import encode_segment
 from ipwhl_mirror.gateway.sending import EXCHANGE, Kind
 from ipwhl_mirror.gateway.trustless import PROBE, PROBE_CAR, send_whole
@@ -37,6 +46,7 @@ from ipwhl_mirror.nodes.errors import NodeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ipwhl_mirror.gateway.metrics import Monitored
     from ipwhl_mirror.gateway.paths import Target
     from ipwhl_mirror.gateway.settings import GatewaySettings
     from ipwhl_mirror.gateway.wheel_facts import FactStore
@@ -56,6 +66,7 @@ def make_app(
     *,
     mirrors: Mapping[str, Cid] = NO_MIRRORS,
     facts: FactStore | None = None,
+    monitored: Monitored | None = None,
 ) -> web.Application:
     """The gateway as an application; `server.start_gateway` runs it with its limits.
 
@@ -64,15 +75,18 @@ def make_app(
         settings: for whom to answer.
         mirrors: name of a mirror -> the CID of its current release; looked into for every request.
         facts: where facts of wheels are kept for longer than this runs; None for in memory only.
+        monitored: what monitoring is told besides; None for nothing.
 
     Raises:
         GatewayError: `settings.listen` is not host:port.
     """
-    app = web.Application(middlewares=[answering_middleware(Guard(settings), settings.limits.idle_s)])
+    guard = Guard(settings)
+    app = web.Application(middlewares=[answering_middleware(guard, settings.limits.idle_s)])
     app.on_response_prepare.append(add_safe_headers)
     app[ANSWERING] = {}
     app[METRICS] = Metrics()
-    site = _Site(node, mirrors, facts)
+    app[GUARD] = guard
+    site = _Site(node, mirrors, facts, monitored or NothingMore())
     app.router.add_route("*", "/{path:.*}", site.answer)
     app.on_cleanup.append(site.close)
     return app
@@ -81,9 +95,12 @@ def make_app(
 class _Site:
     """Answers requests whose target was read and checked."""
 
-    def __init__(self, node: Node, mirrors: Mapping[str, Cid], facts: FactStore | None) -> None:
+    def __init__(
+        self, node: Node, mirrors: Mapping[str, Cid], facts: FactStore | None, monitored: Monitored
+    ) -> None:
         self._node = node
         self._mirrors = mirrors
+        self._monitored = monitored
         self._facts = FactReader(node, facts)
         self._content = ContentSite(node, self._facts)
 
@@ -147,7 +164,10 @@ class _Site:
     async def _health(self, request: web.Request) -> web.StreamResponse:
         request[EXCHANGE].kind = Kind.HEALTH
         await self._node.status()
-        return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
+        lines = ("ok", *self._monitored.health())
+        return web.Response(
+            text="".join(f"{line}\n" for line in lines), headers={"Cache-Control": "no-store"}
+        )
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         request[EXCHANGE].kind = Kind.METRICS
@@ -156,7 +176,8 @@ class _Site:
             status = await self._node.status()
         except NodeError:
             status = None
-        text = request.app[METRICS].render(status, len(request.app[ANSWERING]))
+        own = request.app[METRICS].families(status, len(request.app[ANSWERING]))
+        text = exposition(chain(own, self._monitored.families()))
         return web.Response(
             body=text.encode(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
         )

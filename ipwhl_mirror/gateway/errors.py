@@ -11,7 +11,8 @@ Refused                  a request is answered with an error; `status` is the HT
 |- Misdirected           421  the Host header names a host this gateway does not serve
 |- HeadersTooLarge       431
 |- Damaged               500  a block on this node is not what its CID says
-`- NodeAway              503  the node does not answer, or takes too long
+|- NodeAway              503  the node does not answer, or takes too long
+`- MirrorsUnknown        503  where the addresses of mirrors lead cannot be read
 """
 
 from __future__ import annotations
@@ -111,6 +112,15 @@ class Damaged(Refused):
 
 class NodeAway(Refused):
     """The node does not answer; the client may try again."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers=(("Retry-After", "5"),))
+
+
+class MirrorsUnknown(Refused):
+    """Where the addresses of mirrors lead cannot be read now."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
 

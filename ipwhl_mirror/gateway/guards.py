@@ -33,6 +33,14 @@ class Guard:
         Raises:
             GatewayError: `listen` is not host:port.
         """
+        self.use(settings)
+
+    def use(self, settings: GatewaySettings) -> None:
+        """Read it from other settings, for every request from now on.
+
+        Raises:
+            GatewayError: `listen` is not host:port; nothing changes.
+        """
         host, _ = settings.address()
         named = {parsed for name in settings.hosts if (parsed := _host_of(name)) is not None}
         self._hosts = _OWN | named | ({_bracketed(host)} - _WILDCARDS)

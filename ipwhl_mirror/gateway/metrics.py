@@ -1,14 +1,12 @@
-"""What the gateway has done, in the Prometheus text format.
-
-Spec: https://prometheus.io/docs/instrumenting/exposition_formats/
-"""
+"""What the gateway has done, as families of figures; and what monitoring is told besides."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ipwhl_mirror import __version__
+from ipwhl_mirror.gateway.exposition import Family, MetricType, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,7 +14,31 @@ if TYPE_CHECKING:
     from ipwhl_mirror.gateway.sending import Kind
     from ipwhl_mirror.nodes.base import NodeStatus
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+class Monitored(Protocol):
+    """What whoever runs a gateway has to tell monitoring; asked anew for every request.
+
+    Raises:
+        Refused: it cannot be told now.
+    """
+
+    def families(self) -> Iterable[Family]:
+        """For `/metrics`, after the gateway's own."""
+
+    def health(self) -> Iterable[str]:
+        """Lines for `/healthz`, in printable ASCII, after `ok`."""
+
+
+class NothingMore:
+    """Nothing besides what the gateway knows."""
+
+    def families(self) -> Iterable[Family]:
+        """None."""
+        return ()
+
+    def health(self) -> Iterable[str]:
+        """None."""
+        return ()
 
 
 class Metrics:
@@ -42,50 +64,54 @@ class Metrics:
         self._broken[kind] += 1
         self._sent[kind] += sent
 
-    def render(self, node: NodeStatus | None, connections: int) -> str:
-        """All of it as text.
+    def families(self, node: NodeStatus | None, connections: int) -> Iterator[Family]:
+        """All of it.
 
         Args:
             node: the node at this moment; None when it does not answer.
             connections: being answered.
         """
-        return "".join(_lines(self._families(node, connections)))
-
-    def _families(self, node: NodeStatus | None, connections: int) -> Iterator[_Family]:
-        yield "info", "gauge", "The program.", [(f'{{version="{__version__}"}}', 1)]
-        yield (
+        yield program_family()
+        yield Family(
             "http_requests_total",
-            "counter",
             "Answers sent whole.",
-            [
-                (f'{{kind="{kind.value}",status="{status}"}}', count)
+            tuple(
+                Sample(count, {"kind": kind.value, "status": str(status)})
                 for (kind, status), count in sorted(
                     self._requests.items(), key=lambda item: (item[0][0].value, item[0][1])
                 )
-            ],
+            ),
+            MetricType.COUNTER,
         )
-        yield "http_broken_off_total", "counter", "Answers broken off.", _by_kind(self._broken)
-        yield "http_sent_bytes_total", "counter", "Bytes of bodies sent.", _by_kind(self._sent)
-        yield "http_answering", "gauge", "Requests being answered.", [("", connections)]
-        refused = [("", self.refused_connections)]
-        yield "http_refused_connections_total", "counter", "Connections turned away.", refused
-        yield "node_up", "gauge", "Whether the node answers.", [("", 0 if node is None else 1)]
-        if node is not None:
-            yield "node_repo_bytes", "gauge", "What the node keeps on disk.", [("", node.repo_bytes)]
-            yield "node_free_bytes", "gauge", "Free on the node's disk.", [("", node.free_bytes)]
+        yield _by_kind("http_broken_off_total", "Answers broken off.", self._broken)
+        yield _by_kind("http_sent_bytes_total", "Bytes of bodies sent.", self._sent)
+        yield Family("http_answering", "Requests being answered.", (Sample(connections),))
+        yield Family(
+            "http_refused_connections_total",
+            "Connections turned away.",
+            (Sample(self.refused_connections),),
+            MetricType.COUNTER,
+        )
+        yield from node_families(node)
 
 
-if TYPE_CHECKING:
-    _Family = tuple[str, str, str, list[tuple[str, int]]]
+def program_family() -> Family:
+    """Which version this is."""
+    return Family("info", "The program.", (Sample(1, {"version": __version__}),))
 
 
-def _by_kind(counter: Counter[Kind]) -> list[tuple[str, int]]:
+def node_families(node: NodeStatus | None) -> Iterator[Family]:
+    """The node and its disk; None: it does not answer."""
+    yield Family("node_up", "Whether the node answers.", (Sample(0 if node is None else 1),))
+    if node is None:
+        return
+    yield Family("node_repo_bytes", "What the node keeps on disk.", (Sample(node.repo_bytes),))
+    yield Family("node_free_bytes", "Free on the node's disk.", (Sample(node.free_bytes),))
+    if node.free_inodes is not None:
+        yield Family("node_free_inodes", "Inodes free on the node's disk.", (Sample(node.free_inodes),))
+
+
+def _by_kind(name: str, about: str, counter: Counter[Kind]) -> Family:
     ordered = sorted(counter.items(), key=lambda item: item[0].value)
-    return [(f'{{kind="{kind.value}"}}', count) for kind, count in ordered]
-
-
-def _lines(families: Iterable[_Family]) -> Iterator[str]:
-    for name, metric_type, about, samples in families:
-        yield f"# HELP ipwhl_mirror_{name} {about}\n# TYPE ipwhl_mirror_{name} {metric_type}\n"
-        for labels, value in samples:
-            yield f"ipwhl_mirror_{name}{labels} {value}\n"
+    samples = tuple(Sample(count, {"kind": kind.value}) for kind, count in ordered)
+    return Family(name, about, samples, MetricType.COUNTER)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from ipwhl_mirror.gateway.answering import GUARD
 from ipwhl_mirror.gateway.app import NO_MIRRORS, make_app
 from ipwhl_mirror.gateway.connections import ConnectionLimit
 from ipwhl_mirror.gateway.errors import GatewayError
@@ -18,6 +19,7 @@ from ipwhl_mirror.gateway.errors import GatewayError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ipwhl_mirror.gateway.metrics import Monitored
     from ipwhl_mirror.gateway.settings import GatewaySettings
     from ipwhl_mirror.gateway.wheel_facts import FactStore
     from ipwhl_mirror.ipld.cid import Cid
@@ -43,6 +45,10 @@ class RunningGateway:
         reachable = _EVERYWHERE.get(host, host)
         self.url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{self.port}"
 
+    def answer_for(self, settings: GatewaySettings) -> None:
+        """Answer for the hosts of other settings from now on; the address and the limits stay."""
+        self._runner.app[GUARD].use(settings)
+
     async def aclose(self) -> None:
         """Stop listening, let answers finish for a moment, and cut the others off. Safe to call twice."""
         self._server.close()
@@ -55,6 +61,7 @@ async def start_gateway(
     *,
     mirrors: Mapping[str, Cid] = NO_MIRRORS,
     facts: FactStore | None = None,
+    monitored: Monitored | None = None,
 ) -> RunningGateway:
     """Listen and answer until `aclose`.
 
@@ -63,12 +70,13 @@ async def start_gateway(
         settings: where to listen and for whom to answer.
         mirrors: name of a mirror -> the CID of its current release; looked into for every request.
         facts: where facts of wheels are kept for longer than this runs; None for in memory only.
+        monitored: what monitoring is told besides; None for nothing.
 
     Raises:
         GatewayError: it cannot listen there; the hint says what to do.
     """
     host, port = settings.address()
-    app = make_app(node, settings, mirrors=mirrors, facts=facts)
+    app = make_app(node, settings, mirrors=mirrors, facts=facts, monitored=monitored)
     runner = web.AppRunner(
         app,
         access_log=None,

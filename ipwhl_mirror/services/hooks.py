@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.settings import Settings
 
 LIMIT_S = 60.0
-_GRACE_S = 5.0
+_GRACE_S = 2.0
 _OUTPUT_LIMIT = 1 << 16
 _LINE = 500
 

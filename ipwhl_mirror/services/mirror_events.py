@@ -45,13 +45,24 @@ class EventKind(Enum):
     NEXT_SYNC = "next-sync"
     """next_at."""
     RELOADED = "reloaded"
+    """mirrors restart: how many there are, and what changed that is used after a restart only."""
     RELOAD_FAILED = "reload-failed"
     """reason; what was configured before stays."""
     STOPPING = "stopping"
+    METRICS_FAILED = "metrics-failed"
+    """The file of figures cannot be written. reason."""
+    NOTE = "note"
+    """Something else to know of a run, for instance a gateway that is left out. text."""
 
 
 FAILURES = frozenset(
-    {EventKind.RELEASE_REFUSED, EventKind.SYNC_FAILED, EventKind.HOOK_FAILED, EventKind.RELOAD_FAILED}
+    {
+        EventKind.RELEASE_REFUSED,
+        EventKind.SYNC_FAILED,
+        EventKind.HOOK_FAILED,
+        EventKind.RELOAD_FAILED,
+        EventKind.METRICS_FAILED,
+    }
 )
 """Kinds that a person should look at."""
 

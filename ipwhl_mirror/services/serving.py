@@ -7,19 +7,24 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.gateway.errors import MirrorsUnknown
 from ipwhl_mirror.gateway.probe import probe_listing
 from ipwhl_mirror.gateway.server import start_gateway
 from ipwhl_mirror.gateway.settings import GatewaySettings
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.addresses import index_url, own_gateway
 from ipwhl_mirror.services.holdings import holdings
+from ipwhl_mirror.services.mirror_metrics import MirrorFigures
 from ipwhl_mirror.services.mirrors import CurrentMirrors
+from ipwhl_mirror.state.errors import StateError
 from ipwhl_mirror.state.wheel_facts import FrozenWheelFacts, WheelFactsFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from ipwhl_mirror.gateway.server import RunningGateway
+    from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import NodeGateway
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
@@ -71,12 +76,26 @@ async def serving(session: Session, listen: str | None = None) -> AsyncIterator[
     """
     facts = (FrozenWheelFacts if session.settings.read_only else WheelFactsFile)(session.settings.data_dir)
     gateway = await start_gateway(
-        session.node, gateway_settings(session, listen), mirrors=CurrentMirrors(session), facts=facts
+        session.node,
+        gateway_settings(session, listen),
+        mirrors=_ServedMirrors(session),
+        facts=facts,
+        monitored=MirrorFigures(session),
     )
     try:
         yield gateway
     finally:
         await gateway.aclose()
+
+
+class _ServedMirrors(CurrentMirrors):
+    """The same for the gateway's clients, who are told when the database cannot be read."""
+
+    def _current(self) -> dict[str, Cid]:
+        try:
+            return super()._current()
+        except StateError as error:
+            raise MirrorsUnknown(safe_text(str(error))) from error
 
 
 async def pip_config(session: Session, rel: str) -> PipConfig:

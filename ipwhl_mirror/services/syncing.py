@@ -102,16 +102,15 @@ async def sync(
             hint="name the mirror: ipwhl-mirror sync MIRROR --to REL",
         )
     check_hooks(session.settings)
+    runs = [
+        _Run(session=session, mirror=mirror, sink=sink, telling=Telling(session, mirror, on_event))
+        for mirror in chosen
+    ]
+    for run in runs:
+        run.telling.tell(EventKind.SYNC_STARTED)
     followed = {mirror.config.source for mirror in chosen}
     said = {} if to is not None else await _ask(session, followed, sink)
-    return tuple(
-        [
-            await _Run(
-                session=session, mirror=mirror, sink=sink, telling=Telling(session, mirror, on_event)
-            ).run(said.get(mirror.config.source), to)
-            for mirror in chosen
-        ]
-    )
+    return tuple([await run.run(said.get(run.mirror.config.source), to) for run in runs])
 
 
 async def _ask(
@@ -154,7 +153,6 @@ class _Run:
 
     async def run(self, said: SourceUpdate | Exception | None, to: str | None) -> SyncReport:
         began = self.session.monotonic()
-        self.telling.tell(EventKind.SYNC_STARTED)
         problem = said if isinstance(said, Exception) else None
         if isinstance(said, SourceUpdate):
             await self.telling.news(said)

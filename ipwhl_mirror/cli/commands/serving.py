@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -14,28 +17,62 @@ if TYPE_CHECKING:
     from ipwhl_mirror.cli.run import Run
     from ipwhl_mirror.services.events import ProgressSink
     from ipwhl_mirror.services.session import Session
+    from ipwhl_mirror.services.unattended import Unattended
+
+
+_LEAVE_S = 4.5
+"""From the signal to the end, whatever still runs: a kill loses nothing that is finished."""
 
 
 @click.command()
 @click.option("--listen", metavar="A", help="host:port; 127.0.0.1:8085 unless configured.")
 @click.pass_obj
 def serve(run: Run, listen: str | None) -> None:
-    """Serve what is here to pip and to other mirrors, until SIGTERM or Ctrl-C."""
+    """Serve what is here to pip and to other mirrors, and keep the configured mirrors current.
+
+    Until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
+    """
 
     async def work(session: Session, sink: ProgressSink) -> None:
-        from ipwhl_mirror.services import serving
+        from ipwhl_mirror.cli.event_lines import event_lines
+        from ipwhl_mirror.services.notify import Supervisor
+        from ipwhl_mirror.services.unattended import Unattended
 
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        async with serving.serving(session, listen) as gateway:
-            run.emit(
-                documents.document("serve", url=gateway.url), lambda: click.echo(f"serving {gateway.url}")
-            )
-            await stop.wait()
+        unattended = Unattended(
+            session,
+            Supervisor(os.environ),
+            on_event=event_lines(run),
+            sink=sink if run.progress else None,
+        )
+        _obey_signals(unattended)
+        await unattended.run(
+            listen,
+            lambda url: run.emit(documents.document("serve", url=url), lambda: click.echo(f"serving {url}")),
+        )
 
     run.execute(work)
+
+
+def _obey_signals(unattended: Unattended) -> None:
+    """SIGTERM and SIGINT end it, SIGHUP lets it read its configuration again; where SIGHUP says that the
+    terminal is gone on which it was started, it ends it too."""
+    had_terminal = sys.stderr.isatty()
+
+    def stop() -> None:
+        unattended.stop()
+        deadline = threading.Timer(_LEAVE_S, os._exit, [0])
+        deadline.daemon = True
+        deadline.start()
+
+    def hang_up() -> None:
+        if had_terminal and not sys.stderr.isatty():
+            stop()
+        else:
+            unattended.reload()
+
+    loop = asyncio.get_running_loop()
+    for number, handler in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, hang_up)):
+        loop.add_signal_handler(number, handler)
 
 
 @click.command("pip-config")
