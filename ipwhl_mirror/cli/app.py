@@ -35,6 +35,7 @@ _COMMANDS = {
     "prune": ("looking_after", "Unpin all but the newest releases."),
     "gc": ("looking_after", "Remove what is under no pin, bytes first."),
     "serve": ("serving", "The gateway for pip and for other mirrors."),
+    "check": ("checking", "Names, metadata, versions and dependencies of a repository."),
     "publish": ("carrying", "Make a release of wheels; prints its CID."),
     "export": ("carrying", "Write a release or a part of it to one CAR."),
     "import": ("carrying", "Read one, verified block by block."),

@@ -5,7 +5,13 @@ from __future__ import annotations
 from enum import IntEnum
 
 from ipwhl_mirror.config import ConfigError
-from ipwhl_mirror.domain.errors import DomainError, InvalidLock, InvalidSelection, UnknownPlatform
+from ipwhl_mirror.domain.errors import (
+    DomainError,
+    InvalidLock,
+    InvalidSelection,
+    InvalidSupported,
+    UnknownPlatform,
+)
 from ipwhl_mirror.gateway.errors import GatewayError
 from ipwhl_mirror.ipld.errors import InvalidCid, IpldError
 from ipwhl_mirror.nodes.errors import (
@@ -50,6 +56,7 @@ _CODES: dict[type[Exception], ExitCode] = {
     InvalidCid: ExitCode.USAGE,
     InvalidLock: ExitCode.USAGE,
     InvalidSelection: ExitCode.USAGE,
+    InvalidSupported: ExitCode.USAGE,
     UnknownPlatform: ExitCode.USAGE,
     UsageProblem: ExitCode.USAGE,
     DomainError: ExitCode.FAILED,

@@ -7,6 +7,8 @@ DomainError
 |  `- UnknownPlatform    a platform that no release could have, nor this one has
 |- InvalidMarker         an environment marker that cannot be evaluated
 |- InvalidLock           a lock file that cannot be used (also a ValueError)
+|- InvalidDeclaration    a file of a metadata repository that cannot be used (also a ValueError)
+|  `- InvalidSupported   its list of environments
 `- UnrecognisedTree      a tree that is no release, no subset and no index
 
 Broken blocks are `ipld.errors`. Messages hold no unescaped foreign text: it went through `display.safe_text`.
@@ -114,6 +116,24 @@ class InvalidLock(DomainError, ValueError):
         self.reason = reason
         where = "" if package is None else f", package {safe_text(package, _SHOWN)}"
         super().__init__(f"{safe_text(filename, _SHOWN)}{where}: {reason}", hint=hint)
+
+
+class InvalidDeclaration(DomainError, ValueError):
+    """A file of a metadata repository cannot be used.
+
+    Attributes:
+        path: of the file, not safe to show.
+        reason: what is wrong, in words that are safe to show.
+    """
+
+    def __init__(self, path: str, reason: str, *, hint: str | None = None) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{safe_text(path, _SHOWN)}: {reason}", hint=hint)
+
+
+class InvalidSupported(InvalidDeclaration):
+    """A list of supported environments cannot be read."""
 
 
 class UnrecognisedTree(DomainError):

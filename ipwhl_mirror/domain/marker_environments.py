@@ -119,6 +119,17 @@ def platforms_of(tag: str) -> tuple[Platform, ...]:
     return tuple(platform for family in sorted(family_of(tag)) for platform in _platforms_of_family(family))
 
 
+def environment_values(environment: Environment, patches: Iterable[int]) -> Iterator[Values]:
+    """Every combination of marker values that a machine of an environment may have.
+
+    Args:
+        patches: the patch releases of its Python that are thought of.
+    """
+    python = _python_of(environment)
+    for platform, patch in product(platforms_of(environment.platform), patches):
+        yield from _values(python, platform, patch)
+
+
 class Possibilities:
     """Every combination of marker values on some machines, and which markers can be true there.
 

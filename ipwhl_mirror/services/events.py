@@ -16,6 +16,7 @@ class Phase(Enum):
     ADD = "add"
     EXPORT = "export"
     IMPORT = "import"
+    CHECK = "check"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ PHASE_WORDS: dict[Phase, str] = {
     Phase.ADD: "adding wheels",
     Phase.EXPORT: "writing the file",
     Phase.IMPORT: "reading the file",
+    Phase.CHECK: "reading metadata",
 }
 
 
