@@ -74,7 +74,7 @@ def locked_projects(data: bytes, filename: str, selection: Selection) -> tuple[L
     Raises:
         InvalidLock: it is no lock of version 1, longer than LOCK_LIMIT, or needs nothing there.
     """
-    lock = _read(data, filename)
+    lock = read_lock(data, filename)
     try:
         possible = _possibilities(lock, selection)
     except InvalidMarker as error:
@@ -115,7 +115,12 @@ def compare_lock(release: Release, locked: Iterable[LockedProject]) -> LockDiffe
     )
 
 
-def _read(data: bytes, filename: str) -> Pylock:
+def read_lock(data: bytes, filename: str) -> Pylock:
+    """What a lock file says.
+
+    Raises:
+        InvalidLock: it is no lock of version 1, or longer than LOCK_LIMIT.
+    """
     if len(data) > LOCK_LIMIT:
         raise InvalidLock(filename, None, f"it is longer than {LOCK_LIMIT} bytes")
     try:
@@ -154,13 +159,13 @@ def _possibilities(lock: Pylock, selection: Selection) -> Possibilities | None:
         return None
     markers = [package.marker for package in lock.packages if package.marker is not None]
     machines = machines_of(selection, lock.requires_python)
-    possible = Possibilities(machines, [*markers, *environments], _choices(lock))
+    possible = Possibilities(machines, [*markers, *environments], choices_of(lock))
     if not is_chosen:
         possible.narrow(environments)
     return possible
 
 
-def _choices(lock: Pylock) -> list[tuple[frozenset[str], frozenset[str]]]:
+def choices_of(lock: Pylock) -> list[tuple[frozenset[str], frozenset[str]]]:
     """What people may choose of a lock's extras and groups: nothing, everything, or any one of them."""
     extras, groups = frozenset(lock.extras or ()), frozenset(lock.dependency_groups or ())
     default, none = frozenset(lock.default_groups or ()), frozenset[str]()

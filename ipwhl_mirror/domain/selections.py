@@ -210,6 +210,12 @@ def accepts_tags(selection: Selection, tags: WheelTags) -> bool:
     )
 
 
+def accepts_project(selection: Selection, name: str) -> bool:
+    """True when `--project` and `--exclude` choose a project; its name is given by PEP 503."""
+    wanted, unwanted = _matcher(selection.projects), _matcher(selection.excludes)
+    return (not selection.projects or wanted(name)) and not unwanted(name)
+
+
 def _canonical_pattern(pattern: str) -> str:
     return pattern.lower().replace("_", "-").replace(".", "-")
 

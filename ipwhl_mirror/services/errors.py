@@ -12,6 +12,7 @@ ServiceError
 |- ForeignTree           a CID or a file that is no release, subset or index (exit 1)
 |- TransferFailed        a file of this machine cannot be read or written (exit 1)
 |- KeptPartly            some of it could be kept, the rest is named; run again to resume (exit 3)
+|- WheelRefused          wheels that a lock names cannot be had, or are others than it says (exit 1)
 |- DemoFailed            the demo cannot go on (exit 1)
 `- DamageFound           a check found blocks missing or damaged (exit 8)
 """
@@ -87,6 +88,10 @@ class TransferFailed(ServiceError):
 
 class KeptPartly(ServiceError):
     """Some of it could be kept; the rest is named."""
+
+
+class WheelRefused(ServiceError):
+    """Wheels that a lock names cannot be had at their addresses, or are others than it says."""
 
 
 class DemoFailed(ServiceError):

@@ -39,6 +39,7 @@ ON CONFLICT (digest, filename) DO UPDATE SET
 _LOAD = """
 SELECT size, sha256, metadata_sha256, requires_python FROM facts WHERE digest = ? AND filename = ?
 """
+_DIGESTS = "SELECT digest, sha256 FROM facts WHERE sha256 IS NOT NULL"
 
 
 class WheelFactsFile:
@@ -64,6 +65,15 @@ class WheelFactsFile:
                         requires_python=requires_python,
                     )
         return found
+
+    def digests_of(self, hashes: Collection[bytes]) -> Mapping[bytes, tuple[bytes, ...]]:
+        """Of files with these SHA-256 the digests of the CIDs they are known under; reads the whole table."""
+        found: dict[bytes, set[bytes]] = {}
+        with self._lock, contextlib.suppress(sqlite3.Error, OSError), self._open("ro") as connection:
+            for digest, sha256 in connection.execute(_DIGESTS):
+                if sha256 in hashes:
+                    found.setdefault(sha256, set()).add(digest)
+        return {sha256: tuple(sorted(digests)) for sha256, digests in found.items()}
 
     def save(self, facts: Mapping[tuple[bytes, str], WheelFacts]) -> None:
         """Keep these, if that can be done."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from ipwhl_mirror.sources import documents
 from ipwhl_mirror.sources.documents import Bounds, Validators, fetch_document, read_file
 from ipwhl_mirror.sources.errors import SourceMalformed, SourceUnreachable
+from ipwhl_mirror.sources.web import REDIRECTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -137,7 +137,7 @@ async def test_redirects_are_counted(hops: int) -> None:
         return web.Response(body=b"there")
 
     async with served(answer) as url:
-        if hops == documents.REDIRECTS:
+        if hops == REDIRECTS:
             document = await fetch_document(url, BOUNDS)
             assert document is not None
             assert document.data == b"there"
@@ -203,8 +203,9 @@ async def test_a_name_that_resolves_to_a_private_address_is_not_asked(
     async with served(answer) as url:
         port = url.rpartition(":")[2]
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        with pytest.raises(SourceUnreachable, match="private network"):
+        with pytest.raises(SourceUnreachable, match="private network") as refused:
             await fetch_document(f"https://feeds.example.org:{port}/", BOUNDS)
+        assert 'private_hosts = ["feeds.example.org"]' in (refused.value.hint or "")
         trusted = Bounds(limit=1000, private_hosts=frozenset({"feeds.example.org"}))
         document = await fetch_document(f"http://feeds.example.org:{port}/", trusted)
         assert document is not None
