@@ -25,6 +25,7 @@ from ipwhl_mirror.nodes.errors import NodeError
 from ipwhl_mirror.services import overview, pinning, planning, recovery, releases, storage, verifying
 from ipwhl_mirror.services.errors import DamageFound
 from ipwhl_mirror.services.serving import serving
+from tests.simulators.forked_program import ProgramServer
 from tests.simulators.gateway import SimulatedGateway
 from tests.simulators.wheels import SampleRelease, sample_release, sample_wheels
 
@@ -133,12 +134,14 @@ async def test_guarantee_4_kill_at_any_moment(open_session: OpenSession, tmp_pat
     twice but the open file's last piece, and the end is pinned and verified."""
     big = sample_release(sample_wheels(padding=16_000_000))
     total = sum(len(block) for block in big.blocks.values())
+    os.mkfifo(tmp_path / "said")
     async with SimulatedGateway(big.blocks) as source:
         async with open_session(source.url) as session:
             await releases.track(session, big.root, label="one")
-        for number in range(20):
-            source.pause_at(total * (2 * number + 1) // 40)
-            await run_until_it_stalls_and_kill(tmp_path / "data", source)
+        with ProgramServer(tmp_path) as server:
+            for number in range(20):
+                source.pause_at(total * (2 * number + 1) // 40)
+                await asyncio.to_thread(run_until_it_stalls_and_kill, server, tmp_path, source.url)
         source.pause_at(None)
         async with open_session(source.url) as session:
             await recovery.recover(session)
@@ -151,20 +154,19 @@ async def test_guarantee_4_kill_at_any_moment(open_session: OpenSession, tmp_pat
     assert source.bytes_served < total + 20 * len(big.files) * CHUNK
 
 
-async def run_until_it_stalls_and_kill(data_dir: Path, source: SimulatedGateway) -> None:
+def run_until_it_stalls_and_kill(server: ProgramServer, directory: Path, source: str) -> None:
     """Run `pin` in a process of its own, and kill it when it has used all that the source sends."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ipwhl_mirror", "--data-dir", str(data_dir), "--node", "embedded",
-        "--gateway", source.url, "--progress", "--json", "pin", "one",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+    running = server.run(
+        "--data-dir", str(directory / "data"), "--node", "embedded", "--gateway", source,
+        "--progress", "--json", "pin", "one",
+        output=directory / "said",
     )  # fmt: skip
-    assert process.stderr is not None
-    async for line in process.stderr:
-        if json.loads(line)["stalled_s"] > 0.1:
-            break
-    process.send_signal(signal.SIGKILL)
-    assert await process.wait() == -signal.SIGKILL
+    with running.output_path.open(encoding="utf-8") as said:
+        for line in said:
+            if json.loads(line)["stalled_s"] > 0.1:
+                break
+        running.kill()
+        assert running.wait() == -signal.SIGKILL
 
 
 async def test_guarantee_5_nothing_is_deleted_unless_asked(session: Session, sample: SampleRelease) -> None:

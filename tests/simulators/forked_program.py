@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Self
 
 _ROOT = Path(__file__).parents[2]
@@ -31,8 +32,17 @@ from ipwhl_mirror.cli.app import _COMMANDS
 from ipwhl_mirror.__main__ import main
 for name in {module for module, _ in _COMMANDS.values()}:
     importlib.import_module(f"ipwhl_mirror.cli.commands.{name}")
-for name in ("overview", "pinning", "planning", "releases", "verifying"):
+for name in ("overview", "pinning", "planning", "releases", "sources", "syncing", "verifying"):
     importlib.import_module(f"ipwhl_mirror.services.{name}")
+
+def set_clock(now):
+    from datetime import datetime
+    from ipwhl_mirror.services import session
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromisoformat(now)
+    session.datetime = Clock
 
 def run(arguments, output):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -55,6 +65,8 @@ for line in sys.stdin:
     task = json.loads(line)
     pid = os.fork()
     if pid == 0:
+        if task["now"] is not None:
+            set_clock(task["now"])
         run(task["arguments"], task["output"])
     print(pid, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
@@ -108,12 +120,21 @@ class ProgramServer:
     def __exit__(self, *_: object) -> None:
         self._server.communicate()
 
-    def run(self, *arguments: str) -> Running:
-        """Begin a run."""
+    def run(self, *arguments: str, output: Path | None = None, now: datetime | None = None) -> Running:
+        """Begin a run. What it says goes to a new file, or to the one given: a FIFO that someone opens.
+
+        Args:
+            now: the time in that run, from its beginning to its end; None: that of this machine.
+        """
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         self._runs += 1
-        output = self._directory / f"run-{self._runs}.txt"
-        self._server.stdin.write(json.dumps({"arguments": arguments, "output": str(output)}) + "\n")
+        output = output or self._directory / f"run-{self._runs}.txt"
+        task = {
+            "arguments": arguments,
+            "output": str(output),
+            "now": None if now is None else now.isoformat(),
+        }
+        self._server.stdin.write(json.dumps(task) + "\n")
         self._server.stdin.flush()
         return Running(int(self._server.stdout.readline()), output, self._server)
