@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ipwhl_mirror.nodes.base import Finding
+    from ipwhl_mirror.services.mirror_addresses import MirrorAddress
     from ipwhl_mirror.services.serving import IndexAddress, PipConfig
 
 
@@ -25,8 +26,27 @@ def pip_config(config: PipConfig) -> None:
         elif not address.tested:
             tested += "; run: ipwhl-mirror serve"
         click.echo(f"# {_what_it_gives(address)} ({tested})")
-        click.echo(f"pip install --index-url {shlex.quote(address.url)} PROJECT")
-        click.echo(f"uv pip install --index-url {shlex.quote(address.url)} PROJECT")
+        _lines_for(address.url)
+
+
+def mirror_address(address: MirrorAddress) -> None:
+    """`pip-config MIRROR`: lines to paste."""
+    if address.current is None:
+        where = "it has no release yet; run: ipwhl-mirror sync " + address.name
+    else:
+        where = f"at {safe_text(address.current.label or str(address.current.cid))} now"
+    tested = "tested" if address.tested else "not answering"
+    if not address.tested and address.current is not None:
+        tested += "; run: ipwhl-mirror serve"
+    click.echo(f"# mirror {safe_text(address.name)}, {where} ({tested})")
+    if not address.configured:
+        click.echo("# the configuration names it no longer: the address goes with the next prune")
+    _lines_for(address.url)
+
+
+def _lines_for(url: str) -> None:
+    click.echo(f"pip install --index-url {shlex.quote(url)} PROJECT")
+    click.echo(f"uv pip install --index-url {shlex.quote(url)} PROJECT")
 
 
 def _what_it_gives(address: IndexAddress) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.releases import PlatformRow, Wheel
     from ipwhl_mirror.nodes.base import Finding, GcPreview
     from ipwhl_mirror.services.holdings import Holding
+    from ipwhl_mirror.services.mirror_addresses import MirrorAddress
     from ipwhl_mirror.services.overview import ReleaseStatus, ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
     from ipwhl_mirror.services.planning import PinForecast, UnpinForecast
@@ -165,6 +166,7 @@ def unpin(command: str, forecast: UnpinForecast) -> Document:
         command,
         release=release(forecast.loaded.tracked),
         **_removal(forecast.removal),
+        mirrors=list(forecast.mirrors),
     )
 
 
@@ -187,6 +189,12 @@ def prune(forecast: PruneForecast) -> Document:
         "prune",
         kept=[release(tracked) for tracked in forecast.kept],
         **_removal(forecast.removal),
+        retired=[
+            {"mirror": gone.mirror, "label": gone.label, "cid": str(gone.cid)} for gone in forecast.retired
+        ],
+        listings=[str(cid) for cid in forecast.listings],
+        forgotten=list(forecast.forgotten),
+        spared=list(forecast.spared),
     )
 
 
@@ -350,6 +358,18 @@ def pip_config(config: PipConfig) -> Document:
             }
             for address in config.addresses
         ],
+    )
+
+
+def mirror_address(address: MirrorAddress) -> Document:
+    """`pip-config MIRROR`; `release` is what the mirror is at, null before its first run is done."""
+    current = address.current
+    return document(
+        "pip-config",
+        mirror=address.name,
+        release=None if current is None else {"label": current.label, "cid": str(current.cid)},
+        configured=address.configured,
+        addresses=[{"url": address.url, "tested": address.tested, "gateway": "ipwhl-mirror"}],
     )
 
 

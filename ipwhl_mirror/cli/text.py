@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.holdings import Holding
     from ipwhl_mirror.services.overview import ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
-    from ipwhl_mirror.services.planning import PinForecast
+    from ipwhl_mirror.services.planning import PinForecast, UnpinForecast
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.removals import Removal
+    from ipwhl_mirror.services.storage import PruneForecast
     from ipwhl_mirror.services.transfer import ExportReport, ImportReport
     from ipwhl_mirror.services.verifying import VerifyReport
 
@@ -163,6 +164,27 @@ def removal(what: Removal) -> list[str]:
     )
     if what.unread:
         lines.append(f"{what.unread} pin(s) of other programs may share some of it: --exact reads them")
+    return lines
+
+
+def unpinning(forecast: UnpinForecast) -> list[str]:
+    """What `unpin` would remove, in lines, and whom that would harm."""
+    lines = removal(forecast.removal)
+    lines += [f"mirror {name} leads to it: its next sync fetches it again" for name in forecast.mirrors]
+    return lines
+
+
+def pruning(forecast: PruneForecast) -> list[str]:
+    """What `prune` would let go, in lines."""
+    lines = [f"mirror {name} is not configured any more: its address goes" for name in forecast.forgotten]
+    lines += [
+        f"mirror {gone.mirror} keeps {safe_text(gone.label or str(gone.cid))} no longer"
+        for gone in forecast.retired
+        if gone.mirror not in forecast.forgotten
+    ]
+    lines += removal(forecast.removal)
+    if forecast.listings:
+        lines.append(f"{plural(len(forecast.listings), 'pin')} of directories go too")
     return lines
 
 

@@ -87,7 +87,7 @@ class StorageConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class SourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[sources]`: how sources are asked.
+    """`[sources]`: how sources, and the addresses in locks that are published, are asked.
 
     Attributes:
         private_hosts: names of hosts that may be on a private network; the others may not.

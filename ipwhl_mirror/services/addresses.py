@@ -1,4 +1,4 @@
-"""Where this program's gateway is, and where it lists a release for pip; whether or not it runs."""
+"""Where this program's gateway is, and where it lists a release or a mirror for pip, running or not."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def own_gateway(session: Session) -> NodeGateway:
 def index_url(gateway: NodeGateway, cid: Cid | str) -> str:
     """Where a gateway lists a release or a subset for pip."""
     return f"{gateway.url}/ipfs/{cid}/"
+
+
+def mirror_url(gateway: NodeGateway, mirror: str) -> str:
+    """Where our gateway lists the release that a mirror is at."""
+    return f"{gateway.url}/simple/{mirror}/"

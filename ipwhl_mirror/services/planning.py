@@ -15,6 +15,7 @@ from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.errors import GuardRefused, NotPinned
 from ipwhl_mirror.services.holdings import Holding, holdings, kept_digests
 from ipwhl_mirror.services.indexes import load_held
+from ipwhl_mirror.services.mirror_needs import mirrors_needing
 from ipwhl_mirror.services.removals import Bound, Removal, plan_removal
 
 if TYPE_CHECKING:
@@ -54,10 +55,15 @@ class PinForecast:
 
 @dataclass(frozen=True, slots=True)
 class UnpinForecast:
-    """What `unpin` would remove of a release."""
+    """What `unpin` would remove of a release.
+
+    Attributes:
+        mirrors: configured ones whose address needs a pin that goes: their next run fetches it again.
+    """
 
     loaded: LoadedRelease
     removal: Removal
+    mirrors: tuple[str, ...] = ()
 
 
 async def forecast_pin(session: Session, rel: str, selection: Selection) -> PinForecast:
@@ -141,7 +147,8 @@ async def forecast_unpin(
     going = mine if selection is None else _parts_among(loaded, selection, mine)
     if not going:
         raise NotPinned(f"no pin of {loaded.tracked.name} is this program's", hint="nothing to unpin")
-    return UnpinForecast(loaded, await plan_removal(session, held, going, on_node, bound))
+    removal = await plan_removal(session, held, going, on_node, bound)
+    return UnpinForecast(loaded, removal, mirrors_needing(session, removal.roots))
 
 
 async def forecast_unpin_many(session: Session, *, releases: Set[bytes], pins: Set[bytes]) -> Removal:

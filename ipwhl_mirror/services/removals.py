@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.domain.plans import Amount, PinnedPart, UnpinPlan, amount_of, plan_unpin
 from ipwhl_mirror.services.holdings import Holding, by_release, wheels_if_whole, wheels_of
 from ipwhl_mirror.services.indexes import load_held, read_held
+from ipwhl_mirror.services.mirror_needs import listing_roots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -95,6 +96,7 @@ async def plan_removal(
                 staying.append(part)
     others = on_node - {holding.pin.cid.digest for holding in held}
     others -= {release.index_cid.digest for release in session.state.releases()}
+    others -= {cid.digest for cid in listing_roots(session)}
     if bound is Bound.EXACT and others:
         wheels_leaving = {wheel.cid.digest: wheel for part in leaving for wheel in part.wheels}
         for pin in await session.node.pins():

@@ -19,7 +19,7 @@ from ipwhl_mirror.sources.trust_file import TrustFile
 from ipwhl_mirror.state.mirrors import MirrorTable, PinRole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from ipwhl_mirror.config import MirrorConfig
@@ -78,8 +78,7 @@ async def drop(session: Session, claims: Iterable[MirrorPin]) -> int:
     """
     table = MirrorTable(session.state)
     going = tuple(claims)
-    needed = {pin.cid.digest for pin in table.pins() if pin not in going}
-    unneeded = [pin for pin in going if pin.cid.digest not in needed]
+    unneeded = unneeded_of(session, going)
     if unneeded:
         session.state.remember(_GARBAGE, _WAITS)
     removed = await unpin_held(session, [pin.cid for pin in unneeded if pin.role is PinRole.PART])
@@ -89,6 +88,12 @@ async def drop(session: Session, claims: Iterable[MirrorPin]) -> int:
     for pin in going:
         table.disclaim(pin)
     return len(removed) + len(listings)
+
+
+def unneeded_of(session: Session, claims: Collection[MirrorPin]) -> tuple[MirrorPin, ...]:
+    """Those of these claims whose pin no other claim needs."""
+    needed = {pin.cid.digest for pin in MirrorTable(session.state).pins() if pin not in claims}
+    return tuple(pin for pin in claims if pin.cid.digest not in needed)
 
 
 async def drop_strays(session: Session, mirror: str) -> int:

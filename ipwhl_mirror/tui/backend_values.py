@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.releases import PlatformRow, Release
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import NodeStatus
+    from ipwhl_mirror.state.mirrors import Mirrored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +127,14 @@ class UnpinForecast:
         summary: the release they are of; None where more than one may be concerned.
         going: exactly the pins that `unpin` removes.
         unread: pins of other programs that may share some of it: what becomes reclaimable is at most that.
+        mirrors: names of those whose address needs a pin that goes.
     """
 
     summary: ReleaseSummary | None = None
     going: tuple[PinLine, ...]
     plan: UnpinPlan
     unread: int = 0
+    mirrors: tuple[str, ...] = ()
 
 
 class Lifetime(Enum):
@@ -234,6 +237,8 @@ class PruneForecast:
 
     Attributes:
         kept: names of the releases with pins that stay.
+        retired: what mirrors keep no longer then.
+        spared: names of mirrors that are at an older release, which stays therefore.
     """
 
     keep: int
@@ -241,6 +246,8 @@ class PruneForecast:
     going: tuple[PinLine, ...]
     plan: UnpinPlan
     unread: int = 0
+    retired: tuple[Mirrored, ...] = ()
+    spared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

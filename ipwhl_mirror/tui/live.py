@@ -26,7 +26,8 @@ from ipwhl_mirror.services import (
 )
 from ipwhl_mirror.services.holdings import holdings
 from ipwhl_mirror.services.inventory import inventory
-from ipwhl_mirror.services.storage import collect_garbage, forecast_prune, preview_gc
+from ipwhl_mirror.services.mirror_needs import mirrors_needing
+from ipwhl_mirror.services.storage import collect_garbage, forecast_prune, preview_gc, prune
 from ipwhl_mirror.tui.backend import (
     Backend,
     DiffView,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.nodes.base import GcPreview
     from ipwhl_mirror.services.events import ProgressSink
     from ipwhl_mirror.services.overview import Glance
+    from ipwhl_mirror.services.removals import Removal
     from ipwhl_mirror.services.session import Session
 
 
@@ -133,7 +135,7 @@ class LiveBackend(LiveJobs, Backend):
     async def forecast_unpin(self, cid: Cid, selection: Chosen | None) -> UnpinForecast:
         """See Backend."""
         forecast = await planning.forecast_unpin(self._session, str(cid), selection)
-        return unpin_forecast(forecast.removal, await self._summary_of(cid))
+        return self._unpin_forecast(forecast.removal, await self._summary_of(cid))
 
     async def forecast_unpin_many(
         self, *, releases: Sequence[Cid] = (), pins: Sequence[Cid] = ()
@@ -144,7 +146,10 @@ class LiveBackend(LiveJobs, Backend):
             releases={cid.digest for cid in releases},
             pins={cid.digest for cid in pins},
         )
-        return unpin_forecast(removal)
+        return self._unpin_forecast(removal)
+
+    def _unpin_forecast(self, removal: Removal, summary: ReleaseSummary | None = None) -> UnpinForecast:
+        return unpin_forecast(removal, mirrors_needing(self._session, removal.roots), summary)
 
     async def unpin(self, forecast: UnpinForecast, on_progress: ProgressSink) -> str:
         """See Backend."""
@@ -214,12 +219,14 @@ class LiveBackend(LiveJobs, Backend):
             going=pin_lines(forecast.removal),
             plan=forecast.removal.plan,
             unread=forecast.removal.unread,
+            retired=forecast.retired,
+            spared=forecast.spared,
         )
 
     async def prune(self, forecast: PruneForecast, on_progress: ProgressSink) -> str:
         """See Backend."""
-        removed = await pinning.unpin(self._session, [line.cid for line in forecast.going])
-        return removal_words(forecast, len(removed))
+        roots = [line.cid for line in forecast.going]
+        return removal_words(forecast, await prune(self._session, roots, retired=forecast.retired))
 
     async def preview_gc(self) -> GcPreview:
         """See Backend."""

@@ -53,15 +53,23 @@ def pin_lines(removal: Removal) -> tuple[PinLine, ...]:
     )
 
 
-def unpin_forecast(removal: Removal, summary: ReleaseSummary | None = None) -> UnpinForecast:
-    """A removal, of one release or of several."""
-    return UnpinForecast(summary=summary, going=pin_lines(removal), plan=removal.plan, unread=removal.unread)
+def unpin_forecast(
+    removal: Removal, mirrors: tuple[str, ...], summary: ReleaseSummary | None = None
+) -> UnpinForecast:
+    """A removal, of one release or of several, and the mirrors that need it."""
+    return UnpinForecast(
+        summary=summary,
+        going=pin_lines(removal),
+        plan=removal.plan,
+        unread=removal.unread,
+        mirrors=mirrors,
+    )
 
 
 def removal_words(forecast: UnpinForecast | PruneForecast, removed: int) -> str:
     """What came of a removal: `2 pins removed; 9.9 GB go with the next gc`."""
     gone = len(forecast.going) - removed
-    if gone:
+    if gone > 0:
         return f"{plural(removed, 'pin')} removed; {gone} of those shown {_were(gone)} gone already"
     at_most = "at most " if forecast.unread else ""
     reclaimable = size(forecast.plan.reclaimable.bytes)

@@ -99,6 +99,61 @@ def test_back_by_hand(ipwhl: RunCli, feed: Path, config: str, tmp_path: Path) ->
     assert (back.code, back.stdout.splitlines()[0]) == (0, "campus: 2026.11 -> 2026.10, 0 B fetched")
 
 
+def test_pip_config_of_a_mirror(ipwhl: RunCli, feed: Path, config: str) -> None:
+    """One address for good; what it leads to now is said beside it."""
+    unsynced = ipwhl("--config", config, "pip-config", "campus")
+    assert unsynced.stdout.splitlines()[0] == (
+        "# mirror campus, it has no release yet; run: ipwhl-mirror sync campus (not answering)"
+    )
+    ipwhl("--config", config, "sync")
+    lines = ipwhl("--config", config, "pip-config", "campus").stdout.splitlines()
+    assert lines[0] == "# mirror campus, at 2026.10 now (not answering; run: ipwhl-mirror serve)"
+    assert [line.split(" --index-url ") for line in lines[1:]] == [
+        ["pip install", "http://127.0.0.1:8085/simple/campus/ PROJECT"],
+        ["uv pip install", "http://127.0.0.1:8085/simple/campus/ PROJECT"],
+    ]
+    document = ipwhl("--config", config, "pip-config", "campus", "--json").document
+    assert (document["mirror"], document["release"]["label"]) == ("campus", "2026.10")
+    assert ipwhl("pip-config", "campus").stdout.splitlines()[1].startswith("# the configuration names it no")
+    other = ipwhl("--config", config, "pip-config", "2026.10", "--json").document
+    assert other["release"]["label"] == "2026.10"
+
+
+def test_pip_config_of_a_name_with_two_meanings(
+    ipwhl: RunCli, feed: Path, config: str, tmp_path: Path
+) -> None:
+    """Neither is taken for the other."""
+    file = tmp_path / "mirrors.toml"
+    file.write_text('[mirror."2026.10"]\nsource = "campus"\n')
+    result = ipwhl("--config", config, "pip-config", "2026.10")
+    assert (result.code, "a mirror, and the label of a release too" in result.stderr) == (2, True)
+
+
+def test_prune_by_retention(ipwhl: RunCli, feed: Path, config: str, tmp_path: Path) -> None:
+    """Bytes first; a mirror that is configured no longer goes with its address."""
+    ipwhl("--config", config, "sync")
+    assert ipwhl("--config", config, "prune").stdout == "nothing to prune\n"
+    asked = ipwhl("prune")
+    assert asked.code == 2
+    assert "mirror campus is not configured any more: its address goes" in asked.stderr
+    assert "leave the pin set" in asked.stderr
+    gone = ipwhl("prune", "--yes", "--json").document
+    assert (gone["forgotten"], len(gone["pins"])) == (["campus"], 1)
+    without = ipwhl("prune")
+    assert (without.code, "--keep N" in without.stderr) == (2, True)
+
+
+def test_unpin_says_which_mirror_needs_it(ipwhl: RunCli, feed: Path, config: str) -> None:
+    """Before it asks; a person may do it."""
+    ipwhl("--config", config, "sync")
+    words = "mirror campus leads to it: its next sync fetches it again"
+    assert words in ipwhl("--config", config, "plan", "--unpin", "2026.10").stdout
+    asked = ipwhl("--config", config, "unpin", "2026.10", "-p", "linux-x86_64")
+    assert (asked.code, words in asked.stderr) == (2, True)
+    done = ipwhl("--config", config, "unpin", "2026.10", "-p", "linux-x86_64", "--yes", "--json")
+    assert done.document["mirrors"] == ["campus"]
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "code", "words"),
     [

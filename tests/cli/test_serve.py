@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import signal
+import sys
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,18 @@ class Site:
         where = ["--data-dir", str(self.campus.directory / "data"), "--config", str(self.file)]
         node = ["--node", "embedded", "--gateway", self.campus.origin.url]
         return Serving.start(self.campus.directory, *where, *node, *arguments, watchdog_s=watchdog_s)
+
+    async def run(self, *arguments: str) -> tuple[int, str]:
+        """Another process beside it: its exit code, and what it said."""
+        where = ["--data-dir", str(self.campus.directory / "data"), "--config", str(self.file)]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ipwhl_mirror", "--node", "embedded", *where, *arguments),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, (output or errors).decode()
 
 
 @pytest.fixture
@@ -187,6 +200,11 @@ async def test_requests_are_answered_while_a_run_waits(site: Site) -> None:
         await site.campus.origin.wait_for_requests(asked + 1)
         for target in ("/healthz", "/metrics", "/simple/campus/", "/simple/campus/native/"):
             assert (await serving.client.get(target)).status == 200
+        code, said = await site.run("--timeout", "0", "sync")
+        assert (code, "update" in said) == (7, True), said
+        code, said = await site.run("--json", "status")
+        (mirror,) = json.loads(said)["mirrors"]
+        assert (code, mirror["label"], mirror["stale"]) == (0, "r1", None)
         site.campus.origin.release()
         assert (await serving.event("sync-done"))["label"] == "r2"
         page = await serving.client.get("/simple/campus/native/")

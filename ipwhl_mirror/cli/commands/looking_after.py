@@ -37,22 +37,32 @@ def verify(run: Run, rels: tuple[str, ...], repair: bool) -> None:
 
 
 @click.command()
-@click.option("--keep", type=int, required=True, metavar="N", help="The newest N mirrored releases stay.")
+@click.option("--keep", type=int, metavar="N", help="The newest N mirrored releases stay.")
 @click.pass_obj
-def prune(run: Run, keep: int) -> None:
-    """Unpin all but the newest releases. Nothing is deleted before a gc."""
+def prune(run: Run, keep: int | None) -> None:
+    """Unpin what mirrors do not keep any more; with --keep, all but the newest releases.
+
+    What the address of a mirror leads to stays. Nothing is deleted before a gc.
+    """
 
     async def work(session: Session, sink: ProgressSink) -> ExitCode:
-        from ipwhl_mirror.services import pinning, storage
+        from ipwhl_mirror.services import storage
 
-        forecast = await storage.forecast_prune(session, keep)
-        if not forecast.removal.going:
+        if keep is None:
+            forecast = await storage.forecast_retention(session)
+        else:
+            forecast = await storage.forecast_prune(session, keep)
+        for name in forecast.spared:
+            run.note(f"mirror {name} is at an older release, which stays")
+        if forecast.is_empty:
             run.emit(documents.prune(forecast), lambda: click.echo("nothing to prune"))
             return ExitCode.DONE
-        if not run.confirm(text.removal(forecast.removal), "Remove these pins?"):
+        if not run.confirm(text.pruning(forecast), "Let these go?"):
             return ExitCode.USAGE
-        removed = await pinning.unpin(session, forecast.removal.roots)
-        run.emit(documents.prune(forecast), lambda: click.echo(f"{len(removed)} pin(s) removed"))
+        removed = await storage.prune(
+            session, forecast.removal.roots, retired=forecast.retired, forgotten=forecast.forgotten
+        )
+        run.emit(documents.prune(forecast), lambda: click.echo(f"{removed} pin(s) removed"))
         return ExitCode.DONE
 
     run.execute(work)

@@ -36,7 +36,7 @@ def plan(run: Run, /, rel: str, removing: bool, exact: bool, **chosen: Any) -> N
         if removing:
             bound = Bound.EXACT if exact else Bound.UPPER
             going = await planning.forecast_unpin(session, rel, _parts(choice.selection), bound)
-            lines = text.removal(going.removal)
+            lines = text.unpinning(going)
             run.emit(documents.unpin("plan", going), lambda: click.echo("\n".join(lines)))
             return
         forecast = await planning.forecast_pin(session, rel, choice.selection)
@@ -83,7 +83,7 @@ def unpin(run: Run, /, rel: str, **chosen: Any) -> None:
         from ipwhl_mirror.services import pinning, planning
 
         forecast = await planning.forecast_unpin(session, rel, _parts(to_selection(**chosen)))
-        if not run.confirm(text.removal(forecast.removal), "Remove these pins?"):
+        if not run.confirm(text.unpinning(forecast), "Remove these pins?"):
             return ExitCode.USAGE
         removed = await pinning.unpin(session, forecast.removal.roots)
         run.emit(documents.unpin("unpin", forecast), lambda: click.echo(f"{len(removed)} pin(s) removed"))

@@ -76,15 +76,21 @@ def _obey_signals(unattended: Unattended) -> None:
 
 
 @click.command("pip-config")
-@click.argument("rel")
+@click.argument("name", metavar="REL|MIRROR")
 @click.pass_obj
-def pip_config(run: Run, rel: str) -> None:
-    """The index-url lines for pip and uv, each tried through the gateway."""
+def pip_config(run: Run, name: str) -> None:
+    """The index-url lines for pip and uv, each tried through the gateway.
+
+    Of a mirror: one address for good, whatever release it is at.
+    """
 
     async def work(session: Session, sink: ProgressSink) -> None:
-        from ipwhl_mirror.services import serving
+        from ipwhl_mirror.services import mirror_addresses, serving
 
-        config = await serving.pip_config(session, rel)
+        if (address := await mirror_addresses.mirror_address(session, name)) is not None:
+            run.emit(documents.mirror_address(address), lambda: advice.mirror_address(address))
+            return
+        config = await serving.pip_config(session, name)
         run.emit(documents.pip_config(config), lambda: advice.pip_config(config))
 
     run.execute(work)

@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 
 from ipwhl_mirror.domain import figures
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.tui.backend import UnpinForecast
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.jobs import Fate
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from ipwhl_mirror.nodes.base import GcPreview
-    from ipwhl_mirror.tui.backend import PruneForecast, UnpinForecast
+    from ipwhl_mirror.tui.backend import PruneForecast
     from ipwhl_mirror.tui.desk import Desk
     from ipwhl_mirror.tui.jobs import Job
 
@@ -76,6 +77,8 @@ def unpin_lines(forecast: UnpinForecast | PruneForecast) -> list[Line]:
     if forecast.unread:
         others = figures.plural(forecast.unread, "pin")
         lines.append((Cell(f"            or less: {others} of other programs may share it", Tone.MUTED),))
+    if isinstance(forecast, UnpinForecast):
+        lines += [_harmed(name) for name in forecast.mirrors]
     lines += [(), (Cell(f"{figures.plural(len(forecast.going), 'pin')} to go:"),)]
     releases = {pin.release_name for pin in forecast.going}
     for pin in forecast.going:
@@ -90,11 +93,23 @@ def unpin_lines(forecast: UnpinForecast | PruneForecast) -> list[Line]:
     return lines
 
 
+def _harmed(mirror: str) -> Line:
+    return (
+        Cell("mirror "),
+        Cell(safe_text(mirror), Tone.PART, Cut.MIDDLE),
+        Cell(" leads to it: its next sync fetches it again"),
+    )
+
+
 def prune_lines(forecast: PruneForecast) -> list[Line]:
     """Which releases keep their pins, which pins go, and what that frees."""
     kept = ", ".join(map(safe_text, forecast.kept)) or "none has any"
     return [
         (Cell("kept: ", Tone.MUTED), Cell(kept, Tone.PLAIN, Cut.MIDDLE)),
+        *(
+            (Cell(f"mirror {safe_text(name)} is at an older release, which stays", Tone.PART, Cut.MIDDLE),)
+            for name in forecast.spared
+        ),
         (),
         *unpin_lines(forecast),
     ]
