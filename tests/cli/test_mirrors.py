@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.exposition import figure
 from tests.simulators.wheels import sample_wheels
 from tests.sources.git_world import make_key
 
@@ -152,6 +153,19 @@ def test_unpin_says_which_mirror_needs_it(ipwhl: RunCli, feed: Path, config: str
     assert (asked.code, words in asked.stderr) == (2, True)
     done = ipwhl("--config", config, "unpin", "2026.10", "-p", "linux-x86_64", "--yes", "--json")
     assert done.document["mirrors"] == ["campus"]
+
+
+def test_a_run_leaves_its_figures(ipwhl: RunCli, feed: Path, tmp_path: Path) -> None:
+    """In the file that is configured; where it cannot be, that is said, and the run is good."""
+    file = tmp_path / "mirrors.toml"
+    table = '[mirror.campus]\nsource = "campus"\n'
+    file.write_text(f'[serve]\nmetrics_file = "{tmp_path}/ipwhl.prom"\n{table}')
+    assert ipwhl("--config", str(file), "sync").code == 0
+    assert figure((tmp_path / "ipwhl.prom").read_text(), "last_run_ok", mirror="campus") == 1
+    file.write_text(f'[serve]\nmetrics_file = "{tmp_path}/no/ipwhl.prom"\n{table}')
+    again = ipwhl("--config", str(file), "sync")
+    assert (again.code, again.stdout) == (0, "campus: nothing new, at 2026.10\n")
+    assert "no/ipwhl.prom cannot be written: No such file" in again.stderr
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,18 @@ def sync(run: Run, names: tuple[str, ...], to: str | None) -> None:
     async def work(session: Session, sink: ProgressSink) -> ExitCode:
         from ipwhl_mirror.cli.event_lines import event_lines
         from ipwhl_mirror.services import syncing
-        from ipwhl_mirror.services.errors import UsageProblem
+        from ipwhl_mirror.services.errors import FAILURES, UsageProblem
         from ipwhl_mirror.services.mirror_events import ignore_event
+        from ipwhl_mirror.services.mirror_metrics import write_metrics
 
         if not session.settings.config.mirror:
             raise UsageProblem("no mirror is configured", hint=f"write a table: {_EXAMPLE}")
         on_event = event_lines(run) if run.progress else ignore_event
         reports = await syncing.sync(session, names, to=to, sink=sink, on_event=on_event)
+        try:
+            await write_metrics(session)
+        except FAILURES as error:  # the mirrors are as they are told to be, whatever becomes of that file
+            run.note(f"the figures for monitoring are not written: {error}")
         run.emit(report.sync_document(reports), lambda: report.synced(reports))
         return _exit_code(reports)
 
