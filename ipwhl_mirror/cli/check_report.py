@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.checks.findings import CheckReport, Finding
     from ipwhl_mirror.domain.environments import Environment
     from ipwhl_mirror.services.checking import Checked
+    from ipwhl_mirror.services.declaring import Declared
 
 _SHOWN = 10
 """Findings of a rule that are told to people."""
@@ -29,8 +31,8 @@ _SOURCES = {
 }
 
 
-def check_document(checked: Checked) -> Document:
-    """`name cid kind ok environments[] environments_from projects wheels findings[] allowed{}`."""
+def check_document(checked: Checked, declared: Declared | None = None) -> Document:
+    """`name cid kind ok environments[] environments_from projects wheels findings[] allowed{} declared{}`."""
     report = checked.report
     return document(
         "check",
@@ -55,11 +57,12 @@ def check_document(checked: Checked) -> Document:
             for finding in report.findings
         ],
         allowed={rule.value: count for rule, count in report.allowed.items()},
+        declared=None if declared is None else asdict(declared),
     )
 
 
-def check(checked: Checked) -> None:
-    """A head, then the findings by rule."""
+def check(checked: Checked, declared: Declared | None = None) -> None:
+    """A head, then the findings by rule, then what was declared."""
     report = checked.report
     found = plural(len(report.findings), "finding") if report.findings else "nothing to find fault with"
     click.echo(
@@ -79,6 +82,10 @@ def check(checked: Checked) -> None:
             click.echo(f"  {len(findings) - _SHOWN} more (--json lists all)")
     for rule, count in report.allowed.items():
         click.echo(f"allowed: {rule.value}: {plural(count, 'finding')}")
+    if declared is not None:
+        written = plural(declared.written, "declaration")
+        left_out = f", {declared.left_out} left out: no METADATA" * bool(declared.left_out)
+        click.echo(f"declared: {written} written, {declared.unchanged} as they were{left_out}")
 
 
 def _show(finding: Finding, report: CheckReport) -> None:

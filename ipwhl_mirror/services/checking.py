@@ -59,12 +59,14 @@ class Checked:
     Attributes:
         name: of the release or the directory, not safe to show.
         cid: of the release; None for a directory.
+        wheels: those whose names could be read, with their METADATA.
     """
 
     name: str
     cid: Cid | None
     kind: RepositoryKind
     environments_from: EnvironmentsFrom
+    wheels: tuple[CheckedWheel, ...]
     report: CheckReport
 
 
@@ -138,6 +140,7 @@ def _checked(
         cid=cid,
         kind=repository.kind,
         environments_from=source,
+        wheels=repository.wheels,
         report=check_repository(repository, environments, allowed),
     )
 

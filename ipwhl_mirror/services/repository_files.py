@@ -73,9 +73,25 @@ def read_supported(path: Path) -> tuple[Environment, ...]:
         OSError: it cannot be read.
     """
     try:
-        return parse_supported(_text(path), str(path))
+        return parse_supported(read_text(path), str(path))
     except UnicodeDecodeError as error:
         raise InvalidSupported(str(path), "it is no UTF-8") from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a declaration or a list of environments.
+
+    Raises:
+        UnicodeDecodeError: it is no UTF-8.
+        OSError: it cannot be read, is no regular file, or is longer than DECLARATION_LIMIT bytes.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(None, "it is no regular file", str(path))
+    with path.open("rb") as file:
+        data = file.read(DECLARATION_LIMIT + 1)
+    if len(data) > DECLARATION_LIMIT:
+        raise OSError(None, f"it is longer than {DECLARATION_LIMIT} bytes", str(path))
+    return data.decode("utf-8")
 
 
 def _read_wheels(directory: Path, on_wheel: OnWheel) -> Repository:
@@ -151,7 +167,7 @@ def _read_declarations(directory: Path, on_wheel: OnWheel) -> Repository:
             projects[project] = None
             wheel = CheckedWheel.named(path, project, filename)
             wheels.append(wheel)
-            wheels[-1] = wheel.declared(parse_declaration(_text(file), path))
+            wheels[-1] = wheel.declared(parse_declaration(read_text(file), path))
         except InvalidDeclaration as error:
             faults.append(_misdeclared(path, error.reason))
         except UnicodeDecodeError:
@@ -185,19 +201,3 @@ def _files_below(packages: Path) -> Iterator[Path]:
 
 def _entries(directory: Path) -> list[Path]:
     return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
-
-
-def _text(path: Path) -> str:
-    """The text of a file.
-
-    Raises:
-        UnicodeDecodeError: it is no UTF-8.
-        OSError: it cannot be read, is no regular file, or is longer than DECLARATION_LIMIT bytes.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(None, "it is no regular file", str(path))
-    with path.open("rb") as file:
-        data = file.read(DECLARATION_LIMIT + 1)
-    if len(data) > DECLARATION_LIMIT:
-        raise OSError(None, f"it is longer than {DECLARATION_LIMIT} bytes", str(path))
-    return data.decode("utf-8")
