@@ -99,7 +99,20 @@ class PublishRequest(_OfFile, frozen=True, kw_only=True, tag="publish"):
     label: str | None = None
 
 
-Request = PinRequest | TrackRequest | VerifyRequest | ExportRequest | ImportRequest | PublishRequest
+class SyncRequest(msgspec.Struct, frozen=True, kw_only=True, tag="sync"):
+    """Bring a mirror to the newest release of its source, or to another, which is named by its CID."""
+
+    mirror: str
+    to: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.to is not None:
+            Cid.parse(self.to)
+
+
+Request = (
+    PinRequest | TrackRequest | VerifyRequest | ExportRequest | ImportRequest | PublishRequest | SyncRequest
+)
 """Everything that may be done by itself in the next run."""
 
 

@@ -13,6 +13,7 @@ from ipwhl_mirror.services.requests import (
     PublishRequest,
     Repair,
     Request,
+    SyncRequest,
     TrackRequest,
     VerifyRequest,
 )
@@ -48,6 +49,8 @@ async def _do(backend: Backend, request: Request, on_progress: ProgressSink) -> 
             return await backend.import_car(Path(path), label, on_progress)
         case PublishRequest(path=path, label=label):
             return await backend.publish(Path(path), label, on_progress)
+        case SyncRequest(mirror=mirror, to=to):
+            return await backend.sync(mirror, to, on_progress)
 
 
 async def _pin(backend: Backend, request: PinRequest, on_progress: ProgressSink) -> str:

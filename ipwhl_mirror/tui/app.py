@@ -18,13 +18,25 @@ from textual.worker import Worker, WorkerState
 
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.services.session import utc_now
-from ipwhl_mirror.tui import bulk, comparing, crash, flows, keymap, messages, palette, themes, title
+from ipwhl_mirror.tui import (
+    bulk,
+    comparing,
+    crash,
+    flows,
+    following,
+    keymap,
+    messages,
+    palette,
+    themes,
+    title,
+)
 from ipwhl_mirror.tui.charset import charset
 from ipwhl_mirror.tui.desk import Access, Desk
 from ipwhl_mirror.tui.glyphs import UNICODE, Glyphs
 from ipwhl_mirror.tui.history import History
 from ipwhl_mirror.tui.jobs import Failure
 from ipwhl_mirror.tui.keys import Place, bindings, changes_something
+from ipwhl_mirror.tui.mirror_rows import news
 from ipwhl_mirror.tui.preferences import Preferences
 from ipwhl_mirror.tui.reading_app import GLANCE, READ, REOPEN, ReadingApp
 from ipwhl_mirror.tui.refreshing import EVERY_S, Refreshing
@@ -33,6 +45,7 @@ from ipwhl_mirror.tui.screens.contents import ContentsScreen
 from ipwhl_mirror.tui.screens.diff import DiffScreen
 from ipwhl_mirror.tui.screens.help import HelpOverlay
 from ipwhl_mirror.tui.screens.jobs import JobsScreen
+from ipwhl_mirror.tui.screens.mirrors import MirrorsScreen
 from ipwhl_mirror.tui.screens.pins import PinsScreen
 from ipwhl_mirror.tui.screens.platforms import PlatformsScreen
 from ipwhl_mirror.tui.screens.releases import ReleasesScreen
@@ -48,9 +61,10 @@ if TYPE_CHECKING:
     from textual.app import SystemCommand
     from textual.binding import BindingType
     from textual.message import Message
+    from textual.notifications import SeverityLevel
     from textual.screen import Screen
 
-    from ipwhl_mirror.tui.backend import Backend, DiffView, ReleaseSummary
+    from ipwhl_mirror.tui.backend import Backend, DiffView, Overview, ReleaseSummary
     from ipwhl_mirror.tui.keymap import Keymap
 
 
@@ -59,6 +73,7 @@ VIEWS: dict[str, type[View]] = {
     "contents": ContentsScreen,
     "platforms": PlatformsScreen,
     "pins": PinsScreen,
+    "mirrors": MirrorsScreen,
     "diff": DiffScreen,
     "jobs": JobsScreen,
 }
@@ -98,7 +113,21 @@ class MirrorApp(ReadingApp, inherit_bindings=False):
         self.refreshing = Refreshing(self, every_s=refresh_every_s, clock=clock)
         self._history = History(FIRST)
         for name, view in VIEWS.items():
-            self.install_screen(view(self.desk), name)
+            self.install_screen(self._make(view), name)
+
+    def _make(self, view: type[View]) -> View:
+        if view is MirrorsScreen:
+            # the demo puts another backend in its place
+            return MirrorsScreen(self.desk, lambda mirror: self.backend.mirror_url(mirror))
+        return view(self.desk)
+
+    def watch_overview(self, before: Overview | None, after: Overview | None) -> None:
+        """Say what the sources announced since."""
+        if before is None or after is None:
+            return
+        for words, is_trouble in news(before, after):
+            severity: SeverityLevel = "warning" if is_trouble else "information"
+            self.notify(words, title="sources", severity=severity, timeout=10, markup=False)
 
     @property
     def title_words(self) -> str:
@@ -188,6 +217,21 @@ class MirrorApp(ReadingApp, inherit_bindings=False):
 
     def on_collect_asked(self) -> None:
         self._flow(flows.collect(self))
+
+    def on_sync_asked(self, event: messages.SyncAsked) -> None:
+        following.sync(self, event.mirror)
+
+    def on_go_to_asked(self, event: messages.GoToAsked) -> None:
+        self._flow(following.go_to(self, event.mirror))
+
+    def on_update_asked(self) -> None:
+        self.queue("update", self.backend.update)
+
+    def on_source_add_asked(self) -> None:
+        self._flow(following.add_source(self))
+
+    def on_source_remove_asked(self, event: messages.SourceRemoveAsked) -> None:
+        self._flow(following.remove_source(self, event.name))
 
     def on_demo_asked(self) -> None:
         self.queue("demo", lambda sink: flows.demo(self, sink))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.nodes.base import GcPreview
     from ipwhl_mirror.services.overview import Glance
     from ipwhl_mirror.services.unfinished import Left, UnfinishedJob
+    from ipwhl_mirror.tui.screens.source import NewSource
 
 __all__ = [
     "Backend",
@@ -136,6 +137,30 @@ class Backend(Protocol):
 
     async def untrack(self, cid: Cid) -> str:
         """Forget a release without pins; the outcome in words."""
+
+    def mirror_url(self, mirror: str) -> str:
+        """Where this program's gateway lists the release that a mirror is at, while it serves."""
+
+    async def forecast_sync(self, mirror: str, cid: Cid) -> PinForecast:
+        """What a mirror would fetch and keep of a tracked release. Changes nothing."""
+
+    async def sync(self, mirror: str, to: str | None, on_progress: ProgressSink) -> str:
+        """Run a mirror: to the newest release of its source, or to the one of this CID; the outcome in words.
+
+        Raises what was refused or failed; what its address led to stays then.
+        """
+
+    async def update(self, on_progress: ProgressSink) -> str:
+        """Ask every source, and track what is new and signed; the outcome in words.
+
+        Raises what a source said that is refused, or why it did not answer.
+        """
+
+    async def add_source(self, asked: NewSource, on_progress: ProgressSink) -> str:
+        """Accept a source and ask it; the outcome in words. Raises as `update` does: it is accepted then."""
+
+    async def remove_source(self, name: str, on_progress: ProgressSink) -> str:
+        """Forget a source and what is believed of it; the outcome in words."""
 
     async def unfinished(self) -> Left:
         """What an earlier run left to do, and words about it. Changes nothing but who keeps the list: to be

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.releases import PlatformRow, Release
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import NodeStatus
+    from ipwhl_mirror.services.mirrors import MirrorStatus
+    from ipwhl_mirror.services.sources import SourceStatus
     from ipwhl_mirror.state.mirrors import Mirrored
 
 
@@ -33,6 +35,8 @@ class ReleaseSummary:
         platforms: bytes and pin state of each platform.
         pinned_wheels, pinned_bytes: of the whole release, each wheel once.
         index: where it is not whole, the release cannot be opened, and its counts are those of before then.
+        source: the name of the one that announced it, signed by a key that is accepted for it; None where a
+            person tracked it.
     """
 
     cid: Cid
@@ -45,6 +49,7 @@ class ReleaseSummary:
     pinned_bytes: int
     platforms: tuple[PlatformRow, ...]
     index: IndexState = IndexState.WHOLE
+    source: str | None = None
 
     @property
     def name(self) -> str:
@@ -59,12 +64,15 @@ class Overview:
     Attributes:
         now: when it was read, UTC; ages are told from it.
         releases: newest first.
+        sources, mirrors: by name.
         is_demo: the demo's node and releases, which leave nothing behind.
     """
 
     now: datetime
     node: NodeStatus
     releases: tuple[ReleaseSummary, ...]
+    sources: tuple[SourceStatus, ...] = ()
+    mirrors: tuple[MirrorStatus, ...] = ()
     is_demo: bool = False
 
 

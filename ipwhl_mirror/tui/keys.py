@@ -28,6 +28,7 @@ class Place(Enum):
     CONTENTS = "Contents"
     PLATFORMS = "Platforms"
     PINS = "Pins and storage"
+    MIRRORS = "Sources and mirrors"
     DIFF = "Diff"
     JOBS = "Jobs"
     LOG = "Log of a job"
@@ -122,6 +123,7 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("view.platforms", "3", "view('platforms')", "by platform", "platforms of all releases"),
         _Row("view.pins", "4", "view('pins')", "pins", "pins and storage"),
         _Row("view.jobs", "5", "view('jobs')", "jobs", rank=60),
+        _Row("view.mirrors", "6", "view('mirrors')", "mirrors", "sources and mirrors"),
         _Row("app.refresh", "r", "reload", "refresh"),
         _Row("app.palette", "colon,ctrl+p", "command_palette", "commands"),
         _Row("app.help", "question_mark,f1", "show_keys", "help", rank=0),
@@ -151,6 +153,7 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("release.repair", "R", "repair", "repair", "verify, refetch the broken", 51, _CHANGES),
         _Row("release.diff", "d", "diff", "diff", "diff: before, or 2 marked", rank=28),
         _Row("release.untrack", "T", "untrack", "untrack", "forget it, when unpinned", effect=_CHANGES),
+        _Row("release.update", "U", "update", "update", "ask the sources", 52, _CHANGES),
         _Row("release.import", "i", "import_car", "import", "import a CAR file", 47, _CHANGES),
         _Row("release.publish", "P", "publish", "publish", "publish wheels", 48, _CHANGES),
         _Row("release.copy", "y", "copy", "copy CID", rank=55),
@@ -194,6 +197,15 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("pin.mark", "space", "mark", "mark", "mark, and to the next", rank=49),
         _Row("pin.range", "v", "range", "range", "start or end a range"),
         _Row("pin.all", "a", "mark_all", "mark all", "mark all in view"),
+    ),
+    Place.MIRRORS: (
+        _Row("mirror.open", "enter", "open", "open", "open its release", rank=25),
+        _Row("mirror.sync", "p", "sync", "sync", "run the mirror", 15, _CHANGES),
+        _Row("mirror.go_to", "o", "go_to", "go to", "go to a release (asks)", 20, _CHANGES),
+        _Row("mirror.update", "U", "update", "update", "ask the sources", 22, _CHANGES),
+        _Row("mirror.add_source", "n", "add_source", "new source", "follow a source", 30, _CHANGES),
+        _Row("mirror.remove_source", "T", "remove_source", "remove", "remove source (asks)", 40, _CHANGES),
+        _Row("mirror.copy", "y", "copy", "copy address", rank=50),
     ),
     Place.DIFF: (
         _Row("diff.open", "enter", "open", "open", "open it in the new release", rank=15),

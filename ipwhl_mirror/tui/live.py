@@ -27,6 +27,7 @@ from ipwhl_mirror.services import (
 from ipwhl_mirror.services.holdings import holdings
 from ipwhl_mirror.services.inventory import inventory
 from ipwhl_mirror.services.mirror_needs import mirrors_needing
+from ipwhl_mirror.services.mirrors import mirror_statuses
 from ipwhl_mirror.services.storage import collect_garbage, forecast_prune, preview_gc, prune
 from ipwhl_mirror.tui.backend import (
     Backend,
@@ -40,6 +41,7 @@ from ipwhl_mirror.tui.backend import (
     Storage,
     UnpinForecast,
 )
+from ipwhl_mirror.tui.live_following import LiveFollowing, known_sources
 from ipwhl_mirror.tui.live_jobs import LiveJobs, damage_found
 from ipwhl_mirror.tui.live_releases import ShownReleases
 from ipwhl_mirror.tui.live_values import (
@@ -64,11 +66,12 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.session import Session
 
 
-class LiveBackend(LiveJobs, Backend):
+class LiveBackend(LiveJobs, LiveFollowing, Backend):
     """Services over one session; an async context manager, whose end removes a demo that was begun."""
 
     def __init__(self, session: Session, *, is_demo: bool = False) -> None:
-        super().__init__(session, Lifetime.RUN if is_demo else Lifetime.KEPT)
+        LiveJobs.__init__(self, session, Lifetime.RUN if is_demo else Lifetime.KEPT)
+        LiveFollowing.__init__(self, session)
         self._session = session
         self._is_demo = is_demo
         self._releases = ShownReleases(session)
@@ -92,6 +95,8 @@ class LiveBackend(LiveJobs, Backend):
             now=self._session.clock(),
             node=report.node,
             releases=tuple(summary_of(item) for item in report.releases),
+            sources=known_sources(self._session),
+            mirrors=mirror_statuses(self._session),
             is_demo=self._is_demo,
         )
 
@@ -120,6 +125,10 @@ class LiveBackend(LiveJobs, Backend):
             reserve_bytes=self._session.settings.config.storage.reserve_free,
             refusal=forecast.refusal,
         )
+
+    async def forecast_sync(self, mirror: str, cid: Cid) -> PinForecast:
+        """See Backend."""
+        return await self.forecast_pin(cid, self._mirror(mirror).selection)
 
     async def pin(self, forecast: PinForecast, on_progress: ProgressSink) -> str:
         """See Backend."""

@@ -36,6 +36,7 @@ def summary_of(item: ReleaseStatus) -> ReleaseSummary:
         pinned_bytes=item.pinned_bytes,
         platforms=item.rows,
         index=item.index,
+        source=tracked.source,
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.marks import Marks
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.services.mirrors import MirrorStatus
     from ipwhl_mirror.tui.backend import ReleaseSummary
     from ipwhl_mirror.tui.content_spots import Spot
     from ipwhl_mirror.tui.jobs import Job
@@ -143,6 +144,35 @@ class PruneAsked(Changing):
 @dataclass
 class CollectAsked(Changing):
     """Show what a garbage collection would remove, and remove it when told to."""
+
+
+@dataclass
+class SyncAsked(Changing):
+    """Run a mirror."""
+
+    mirror: str
+
+
+@dataclass
+class GoToAsked(Changing):
+    """Ask which release a mirror is to go to instead, show what that costs, and go there when told to."""
+
+    mirror: MirrorStatus
+
+
+class UpdateAsked(Changing):
+    """Ask every source what it announces."""
+
+
+class SourceAddAsked(Changing):
+    """Ask for a source, and follow it."""
+
+
+@dataclass
+class SourceRemoveAsked(Changing):
+    """Forget a source when told to."""
+
+    name: str
 
 
 @dataclass

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column(title="LABEL", width=16, flexible=True, most=40),
     Column(title="AGE", width=6, align=Align.RIGHT, rank=4),
+    Column(title="SIGNED", width=12, rank=6, most=24),
     Column(title="PROJECTS", width=8, align=Align.RIGHT, rank=7),
     Column(title="WHEELS", width=7, align=Align.RIGHT, rank=1),
     Column(title="BYTES", width=9, align=Align.RIGHT),
@@ -40,14 +41,16 @@ class Order(Enum):
 
     LABEL = 0
     NEWEST = 1
-    PROJECTS = 2
-    WHEELS = 3
-    LARGEST = 4
-    HERE = 5
+    SIGNED = 2
+    PROJECTS = 3
+    WHEELS = 4
+    LARGEST = 5
+    HERE = 6
 
 
 _KEYS: dict[Order, Callable[[ReleaseSummary], Any]] = {
     Order.LABEL: lambda summary: summary.name,
+    Order.SIGNED: lambda summary: (summary.source is None, summary.source or ""),
     Order.PROJECTS: lambda summary: -summary.projects,
     Order.WHEELS: lambda summary: -summary.wheels,
     Order.LARGEST: lambda summary: -summary.bytes,
@@ -94,6 +97,7 @@ def row_cells(summary: ReleaseSummary, glyphs: Glyphs, now: datetime) -> tuple[C
     return (
         Cell(f"{look.glyph} {safe_text(summary.name)}", look.tone, Cut.MIDDLE),
         Cell(figures.age(now - summary.tracked_at), Tone.MUTED),
+        signed_cell(summary, glyphs),
         Cell(figures.count(summary.projects)),
         Cell(figures.count(summary.wheels)),
         Cell(figures.claimed_size(summary.bytes, known=summary.pinned_bytes)),
@@ -103,8 +107,19 @@ def row_cells(summary: ReleaseSummary, glyphs: Glyphs, now: datetime) -> tuple[C
     )
 
 
-def details(summary: ReleaseSummary, desk: Desk) -> list[Line]:
-    """The release under the cursor: its whole name and CID, then its platforms where there is room."""
+def signed_cell(summary: ReleaseSummary, glyphs: Glyphs) -> Cell:
+    """Which source announced it with an accepted signature, or that a person tracked it."""
+    if summary.source is None:
+        return Cell("by hand", Tone.MUTED)
+    return Cell(f"{glyphs.taken} {safe_text(summary.source)}", Tone.GOOD, Cut.MIDDLE)
+
+
+def details(summary: ReleaseSummary, desk: Desk, mirrors: Sequence[str] = ()) -> list[Line]:
+    """The release under the cursor: its whole name and CID, then its platforms where there is room.
+
+    Args:
+        mirrors: names of those that are at it; not safe.
+    """
     glyphs = desk.glyphs
     look = release_look(summary, glyphs)
     lines: list[Line] = [
@@ -113,6 +128,8 @@ def details(summary: ReleaseSummary, desk: Desk) -> list[Line]:
             Cell(f"  {figures.plural(summary.projects, 'project')}, "),
             Cell(f"{figures.plural(summary.wheels, 'wheel')}  "),
             Cell(look.text, look.tone),
+            *(() if summary.source is None else (Cell("  "), signed_cell(summary, glyphs))),
+            *(Cell(f"{glyphs.dot}mirror {safe_text(name)} is at it", Tone.GOOD) for name in mirrors),
         ),
         (Cell(str(summary.cid), Tone.MUTED, Cut.MIDDLE),),
     ]

@@ -47,6 +47,7 @@ _NAMES = (
     "contents",
     "platforms",
     "pins",
+    "mirrors",
     "jobs",
     "diff",
     "empty",

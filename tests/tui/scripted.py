@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.config import MirrorConfig
 from ipwhl_mirror.domain.diffs import diff_releases, new_bytes
 from ipwhl_mirror.domain.plans import PinnedPart, plan_pin, plan_unpin
 from ipwhl_mirror.domain.releases import Release, platform_rows
@@ -20,8 +21,13 @@ from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.nodes.base import GcPreview, NodeStatus
 from ipwhl_mirror.services.events import Phase
+from ipwhl_mirror.services.mirrors import MirrorStatus
 from ipwhl_mirror.services.overview import Glance
+from ipwhl_mirror.services.sources import SourceStatus
 from ipwhl_mirror.services.unfinished import Left
+from ipwhl_mirror.sources.keys import AcceptedKey
+from ipwhl_mirror.sources.trust import SourceTrust
+from ipwhl_mirror.state.mirrors import Mirrored, Sync
 from ipwhl_mirror.tui import keymap
 from ipwhl_mirror.tui.app import MirrorApp
 from ipwhl_mirror.tui.backend import (
@@ -52,6 +58,7 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.services.unfinished import UnfinishedJob
     from ipwhl_mirror.tui.keymap import Keymap
+    from ipwhl_mirror.tui.screens.source import NewSource
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FREE = 212_000_000_000
@@ -120,6 +127,9 @@ class ScriptedBackend(Backend):
     lifetime: Lifetime = Lifetime.KEPT
     written: list[tuple[UnfinishedJob, ...]] = field(default_factory=list)
     tell_holder: Callable[[str | None], None] = field(default=lambda holder: None)
+    announced: dict[Cid, str] = field(default_factory=dict)
+    sources: tuple[SourceStatus, ...] = ()
+    mirrors: tuple[MirrorStatus, ...] = ()
 
     def hold(self) -> None:
         """Let the next job wait in its middle."""
@@ -164,6 +174,8 @@ class ScriptedBackend(Backend):
             now=NOW,
             node=NodeStatus(kind="embedded", version="1.0", repo_bytes=0, free_bytes=FREE, peers=self.peers),
             releases=tuple(self._summary(release) for _, release, _ in self.tracked),
+            sources=self.sources,
+            mirrors=self.mirrors,
             is_demo=self.is_demo,
         )
 
@@ -323,6 +335,29 @@ class ScriptedBackend(Backend):
         await self._work("repair", str(cid), on_progress)
         return "all whole; nothing to repair"
 
+    def mirror_url(self, mirror: str) -> str:
+        return f"http://127.0.0.1:8085/simple/{mirror}/"
+
+    async def forecast_sync(self, mirror: str, cid: Cid) -> PinForecast:
+        return await self.forecast_pin(cid, Selection.parse(platforms=["linux-aarch64"]))
+
+    async def sync(self, mirror: str, to: str | None, on_progress: ProgressSink) -> str:
+        await self._work("sync", mirror if to is None else f"{mirror} {to}", on_progress)
+        return "nothing new"
+
+    async def update(self, on_progress: ProgressSink) -> str:
+        await self._work("update", "", on_progress)
+        return "campus: nothing new"
+
+    async def add_source(self, asked: NewSource, on_progress: ProgressSink) -> str:
+        await self._work("add source", f"{asked.name} {asked.url} {asked.key}", on_progress)
+        return "campus: new: 2026.11"
+
+    async def remove_source(self, name: str, on_progress: ProgressSink) -> str:
+        await self._work("remove source", name, on_progress)
+        self.sources = tuple(source for source in self.sources if source.trust.name != name)
+        return "removed"
+
     async def unfinished(self) -> Left:
         return self.left
 
@@ -421,6 +456,7 @@ class ScriptedBackend(Backend):
             pinned_wheels=len(pinned),
             pinned_bytes=sum(wheel.bytes for wheel in pinned),
             platforms=platform_rows(release.wheels, here),
+            source=self.announced.get(release.root),
         )
 
 
@@ -460,6 +496,108 @@ def two_pinned() -> ScriptedBackend:
     return backend
 
 
+KEY = AcceptedKey("campus ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJtKq7Q2m3Y4r5tV6u7w8x9y0z1a2b3c4d5e6f7g8h9i")
+"""An accepted key."""
+
+
+def following() -> ScriptedBackend:
+    """Four sources of which one is as it should be, and mirrors in every state."""
+    backend = two_pinned()
+    (_, newest, _), (_, older, _) = backend.tracked[:2]
+    backend.announced = {newest.root: "campus", older.root: "campus"}
+    said = {"2026.10": str(older.root.as_version(1)), "2026.11": str(newest.root.as_version(1))}
+    signed = SourceTrust(
+        name="campus",
+        url="https://wheels.example.org/feed.json",
+        keys=(KEY,),
+        sequence=14,
+        cids=said,
+        accepted_at=NOW - timedelta(days=3),
+    )
+    lost = replace(signed, name="lost", url="git+https://git.example.org/wheels", accepted=False, cids={})
+    names = replace(signed, name="names", url="/ipns/wheels.example.org", keys=(), cids={})
+    cold = replace(signed, name="cold", url="https://old.example.org/feed.json")
+    asked = NOW - timedelta(minutes=40)
+    backend.sources = (
+        source_status(signed, asked, "nothing new", "2026.11"),
+        source_status(cold, asked, "nothing new", "2026.11", frozen="2026.11 held until 2026-11-01 only"),
+        source_status(lost, None, "", None),
+        source_status(names, asked, "unsigned: lab-derived", None),
+    )
+    backend.mirrors = (
+        mirror_status("campus", newest, "2026.11", asked, asked, outcome="switched to 2026.11"),
+        mirror_status("lab", older, "2026.10", asked, asked, outcome="went to 2026.10, by hand"),
+        mirror_status("library", None, None, None, None, outcome=None),
+        mirror_status(
+            "physics",
+            older,
+            "2026.10",
+            asked,
+            NOW - timedelta(days=2),
+            outcome="9.9 GB are needed and 4.2 GB free",
+        ),
+        mirror_status(
+            "stale",
+            older,
+            "2026.10",
+            asked,
+            asked,
+            outcome="",
+            stale="no newer release for 50 d",
+        ),
+    )
+    return backend
+
+
+def source_status(
+    trust: SourceTrust, asked_at: datetime | None, outcome: str, label: str | None, frozen: str | None = None
+) -> SourceStatus:
+    """A source as it stands."""
+    return SourceStatus(trust=trust, label=label, asked_at=asked_at, outcome=outcome, frozen=frozen)
+
+
+def mirror_status(
+    name: str,
+    release: Release | None,
+    label: str | None,
+    ended: datetime | None,
+    succeeded: datetime | None,
+    *,
+    outcome: str | None,
+    stale: str | None = None,
+) -> MirrorStatus:
+    """A mirror of `campus` as it stands."""
+    kept: tuple[Mirrored, ...] = ()
+    if release is not None:
+        kept = (
+            Mirrored(
+                mirror=name,
+                cid=release.root,
+                release=release.root.digest,
+                label=label,
+                selection="-p linux-x86_64 --python 3.11",
+                switched_at=NOW - timedelta(days=1),
+            ),
+        )
+    last = None
+    if outcome is not None:
+        last = Sync(
+            mirror=name,
+            started_at=NOW - timedelta(minutes=41),
+            ended_at=ended,
+            succeeded_at=succeeded,
+            outcome=outcome,
+        )
+    return MirrorStatus(
+        name=name,
+        config=MirrorConfig(source="campus"),
+        kept=kept,
+        last=last,
+        next_at=NOW + timedelta(minutes=20),
+        stale=stale,
+    )
+
+
 def node_down() -> ScriptedBackend:
     """Nothing answers."""
     backend = filled_backend()
@@ -476,7 +614,7 @@ def large_backend() -> ScriptedBackend:
 
 
 def app_on(
-    backend: ScriptedBackend,
+    backend: Backend,
     *,
     access: Access = Access.FULL,
     glyphs: Glyphs = UNICODE,

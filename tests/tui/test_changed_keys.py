@@ -113,7 +113,7 @@ async def test_words_tell_the_changed_keys() -> None:
     app = app_on(node_down(), keys=keys)
     async with app.run_test(size=(80, 24)) as pilot:
         assert "f5  tries again" in await press(pilot)
-    for jobs, told in (("6", "queued; 6 shows the jobs"), ("", "queued; : jobs shows the jobs")):
+    for jobs, told in (("7", "queued; 7 shows the jobs"), ("", "queued; : jobs shows the jobs")):
         app = app_on(filled_backend(), keys=Keymap.parse({"view.jobs": jobs}))
         async with app.run_test(size=(80, 24)) as pilot:
             await press(pilot, "V")

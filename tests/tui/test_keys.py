@@ -22,6 +22,7 @@ from ipwhl_mirror.tui.screens.diff import DiffScreen
 from ipwhl_mirror.tui.screens.help import EXPLAINED_WIDTH, HelpOverlay, help_layout
 from ipwhl_mirror.tui.screens.jobs import JobsScreen
 from ipwhl_mirror.tui.screens.log import LogScreen
+from ipwhl_mirror.tui.screens.mirrors import MirrorsScreen
 from ipwhl_mirror.tui.screens.pins import PinsScreen
 from ipwhl_mirror.tui.screens.platforms import PlatformsScreen
 from ipwhl_mirror.tui.screens.releases import ReleasesScreen
@@ -29,7 +30,7 @@ from ipwhl_mirror.tui.screens.view import View
 from ipwhl_mirror.tui.widgets.key_bar import KeyBar, active_keys, fitting
 from ipwhl_mirror.tui.widgets.row_list import RowList
 from tests.tui.scenes import press, screen_lines, settle
-from tests.tui.scripted import Broken, app_on, empty_backend, filled_backend, two_pinned
+from tests.tui.scripted import Broken, app_on, empty_backend, filled_backend, following, two_pinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +44,7 @@ HOMES = {
     Place.CONTENTS: ContentsScreen,
     Place.PLATFORMS: PlatformsScreen,
     Place.PINS: PinsScreen,
+    Place.MIRRORS: MirrorsScreen,
     Place.DIFF: DiffScreen,
     Place.JOBS: JobsScreen,
     Place.LOG: LogScreen,
@@ -107,6 +109,7 @@ WAYS = {
     "contents": ("enter",),
     "platforms": ("3",),
     "pins": ("4",),
+    "mirrors": ("6",),
     "diff": ("d",),
     "jobs": ("5",),
     "log": ("5", "l"),
@@ -122,7 +125,7 @@ async def fail(on_progress: ProgressSink) -> str:
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 async def test_read_only_run_has_no_key_that_changes_something(way: tuple[str, ...]) -> None:
     """Under read-only the changing keys are in no bar, help or palette, and do nothing when pressed."""
-    backend = two_pinned()
+    backend = following()
     app = app_on(backend, access=Access.READ_ONLY)
     async with app.run_test(size=(120, 36)) as pilot:
         app.queue("a demo that fails", fail)
@@ -165,6 +168,11 @@ def changing_messages(app: MirrorApp) -> list[messages.Changing]:
         messages.ImportAsked(),
         messages.PublishAsked(),
         messages.PruneAsked(),
+        messages.SyncAsked("campus"),
+        messages.GoToAsked(app.overview.mirrors[0]),
+        messages.UpdateAsked(),
+        messages.SourceAddAsked(),
+        messages.SourceRemoveAsked("names"),
         messages.CollectAsked(),
         messages.RetryAsked(job),
         messages.RepairAfterAsked(job),
@@ -174,7 +182,7 @@ def changing_messages(app: MirrorApp) -> list[messages.Changing]:
 @pytest.mark.parametrize("access", Access, ids=lambda access: access.value)
 async def test_what_changes_is_asked_for_in_vain_under_read_only(access: Access) -> None:
     """A message that comes although there is no key for it does nothing; in a full run it asks or begins."""
-    backend = two_pinned()
+    backend = following()
     app = app_on(backend, access=access)
     async with app.run_test(size=(80, 24)) as pilot:
         app.queue("verify 2026.11", fail, VerifyRequest(cid=str(backend.tracked[0][1].root)))

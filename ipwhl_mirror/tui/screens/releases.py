@@ -14,6 +14,7 @@ from ipwhl_mirror.tui.content_spots import Start
 from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.job_words import job_details
 from ipwhl_mirror.tui.keys import Place, bindings
+from ipwhl_mirror.tui.mirror_rows import at_release
 from ipwhl_mirror.tui.release_rows import COLUMNS, Order, compared_line, details, release_rows, row_cells
 from ipwhl_mirror.tui.screens.marking import MarkingView
 from ipwhl_mirror.tui.sorting import Sorting
@@ -91,6 +92,12 @@ class ReleasesScreen(MarkingView):
             return self._overview is not None and not self._overview.releases
         if action in _ON_A_RELEASE and not has_rows:
             return False
+        if action == "update":
+            return (
+                self._overview is not None
+                and bool(self._overview.sources)
+                and super().check_action(action, parameters) is True
+            )
         if action == "diff":
             return self._overview is not None and len(self._overview.releases) > 1
         return super().check_action(action, parameters)
@@ -126,6 +133,9 @@ class ReleasesScreen(MarkingView):
         summary = self.rows.current
         is_lost = summary is not None and summary.index.problem
         self.post_message(messages.TrackAsked(str(summary.cid) if summary and is_lost else ""))
+
+    def action_update(self) -> None:
+        self.post_message(messages.UpdateAsked())
 
     def action_demo(self) -> None:
         self.post_message(messages.DemoAsked())
@@ -165,7 +175,9 @@ class ReleasesScreen(MarkingView):
     @on(RowList.Moved)
     def _moved(self) -> None:
         summary = self.rows.current
-        lines = [] if summary is None else details(summary, self.desk)
+        lines = []
+        if summary is not None and self._overview is not None:
+            lines = details(summary, self.desk, at_release(self._overview, summary.cid.digest))
         if summary is not None and (diff := self._diffs.get(summary.cid)) is not None:
             lines.append(compared_line(diff, self.desk.glyphs.dot))
         self._details.show(self.with_marks(lines))
