@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import (
+    checking,
     index,
     kubo_index,
     kubo_pins,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 BENCHMARKS: dict[str, Callable[[Size], Iterator[Figure]]] = {
     "parse": index.parse,
     "plan": index.plan,
+    "check": checking.check,
     "status": index.status,
     "publish": wheels.publish,
     "fetch": wheels.fetch,

@@ -31,6 +31,7 @@ DONE = {
         ("plan: totals of a changed selection", "150 wheels"),
         ("plan: the subset tree", "60 of 150 wheels, 33 blocks"),
     ],
+    "check": [("check: every rule", "150 wheels, 8 environments")],
     "status": [("status", "2 releases of 50 wheels")],
     "publish": [("publish", WHEELS)],
     "fetch": [("fetch: hashed and synced", WHEELS), ("pin: fetched, pinned and read back", WHEELS)],
