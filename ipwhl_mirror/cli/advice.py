@@ -42,6 +42,8 @@ def mirror_address(address: MirrorAddress) -> None:
     if not address.configured:
         click.echo("# the configuration names it no longer: the address goes with the next prune")
     _lines_for(address.url)
+    if address.public is not None:
+        click.echo(f"# behind the proxy: {address.public} (not tried)")
 
 
 def _lines_for(url: str) -> None:

@@ -369,6 +369,7 @@ def mirror_address(address: MirrorAddress) -> Document:
         mirror=address.name,
         release=None if current is None else {"label": current.label, "cid": str(current.cid)},
         configured=address.configured,
+        public_url=address.public,
         addresses=[{"url": address.url, "tested": address.tested, "gateway": "ipwhl-mirror"}],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 from ipwhl_mirror.config import ConfigError
@@ -30,7 +31,7 @@ from ipwhl_mirror.services.errors import (
     UsageProblem,
 )
 from ipwhl_mirror.sources.errors import KeyUnusable, NotTrusted, SourceError
-from ipwhl_mirror.state.errors import LockHeld, StateError
+from ipwhl_mirror.state.errors import LockHeld, StateError, StateFull
 
 
 class ExitCode(IntEnum):
@@ -76,11 +77,20 @@ _CODES: dict[type[Exception], ExitCode] = {
     NotTrusted: ExitCode.NOT_AUTHENTIC,
     SourceError: ExitCode.FAILED,
     LockHeld: ExitCode.LOCKED,
+    StateFull: ExitCode.GUARD,
     StateError: ExitCode.FAILED,
 }
 
 KNOWN_ERRORS: tuple[type[Exception], ...] = (*_CODES, OSError)
 """Everything a user, a disk or a network can cause; anything else is a fault of this program."""
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def is_full_disk(error: Exception) -> bool:
+    """Whether a file could not be written because there is no room for it."""
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 def exit_code_for(error: Exception) -> ExitCode:
@@ -89,6 +99,8 @@ def exit_code_for(error: Exception) -> ExitCode:
     >>> int(exit_code_for(LockHeld("another run")))
     7
     """
+    if is_full_disk(error):
+        return ExitCode.GUARD
     for cls in type(error).__mro__:
         if cls in _CODES:
             return _CODES[cls]

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.services.mirrors import MirrorStatus
     from ipwhl_mirror.services.syncing import SyncReport
-    from ipwhl_mirror.state.mirrors import Mirrored
+    from ipwhl_mirror.state.mirrors import Mirrored, Sync
+
+
+_FAILED = "failed"
 
 
 def synced(reports: Sequence[SyncReport]) -> None:
@@ -39,7 +42,8 @@ def synced(reports: Sequence[SyncReport]) -> None:
             fetched = size(report.fetched_bytes)
             click.echo(f"{report.mirror}: {before}{_name(report.current)}, {fetched} fetched")
         elif report.error is None:
-            click.echo(f"{report.mirror}: nothing new, at {_name(report.current)}")
+            held = ", where sync --to sent it" if report.held else ""
+            click.echo(f"{report.mirror}: nothing new, at {_name(report.current)}{held}")
         else:
             click.echo(f"  it stays at {_name(report.current)}")
         for gone in report.retired:
@@ -90,6 +94,7 @@ def status_document(found: Sequence[MirrorStatus], listen: str) -> list[Document
             **_place(item.current),
             "switched_at": None if item.current is None else time(item.current.switched_at),
             "stale": item.stale,
+            "held": item.held,
             "last": None
             if item.last is None
             else {
@@ -107,7 +112,7 @@ def status_document(found: Sequence[MirrorStatus], listen: str) -> list[Document
 
 
 def mirrors(found: Sequence[MirrorStatus], now: datetime) -> None:
-    """A line for each, and why it is stale."""
+    """A line for each; below, why its last run failed, why it is stale, and that a person holds it back."""
     click.echo("")
     table(
         ("mirror", "source", "release", "since", "last run", "outcome", "next run"),
@@ -117,16 +122,31 @@ def mirrors(found: Sequence[MirrorStatus], now: datetime) -> None:
                 "not configured" if item.config is None else item.config.source,
                 "-" if item.current is None else _name(item.current),
                 "-" if item.current is None else age(now - item.current.switched_at),
-                "-" if item.last is None else age(now - item.last.started_at),
-                "-" if item.last is None else item.last.outcome,
+                "never" if item.last is None else age(now - item.last.started_at),
+                _outcome(item.last),
                 "-" if item.next_at is None else f"{item.next_at:%H:%M} UTC",
             )
             for item in found
         ),
     )
     for item in found:
+        if item.last is not None and _outcome(item.last) == _FAILED:
+            click.echo(f"{item.name}: its last run failed: {safe_text(item.last.outcome)}")
         if item.stale is not None:
             click.echo(f"{item.name} is stale: {item.stale}")
+        if item.held:
+            click.echo(f"{item.name} stays there, as sync --to said, until its source announces a newer one")
+        if item.config is None:
+            click.echo(f"{item.name}: its address and its pins go with: ipwhl-mirror prune")
+
+
+def _outcome(last: Sync | None) -> str:
+    """Short; the reason of a failure has a line of its own."""
+    if last is None:
+        return "-"
+    if last.ended_at is None or last.ended_at == last.succeeded_at:
+        return last.outcome
+    return _FAILED
 
 
 def _name(kept: Mirrored) -> str:

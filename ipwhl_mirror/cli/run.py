@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from ipwhl_mirror.cli.exit_codes import KNOWN_ERRORS, ExitCode, exit_code_for
+from ipwhl_mirror.cli.exit_codes import KNOWN_ERRORS, ExitCode, exit_code_for, is_full_disk
 from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.state.errors import RESUME_WITH_ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -211,7 +212,7 @@ def report_error(error: Exception) -> None:
     click.echo(f"error: {safe_text(_words(error))}", err=True)
     for line in getattr(error, "details", ()):
         click.echo(f"  {safe_text(str(line))}", err=True)
-    hint = getattr(error, "hint", None)
+    hint = RESUME_WITH_ROOM if is_full_disk(error) else getattr(error, "hint", None)
     if hint:
         click.echo(f"hint: {safe_text(hint)}", err=True)
 

@@ -23,6 +23,8 @@ class MirrorAddress:
         current: what it leads to now; None before the first run of the mirror is done.
         configured: whether the configuration names the mirror still.
         tested: whether a gateway answered at it with a listing just now.
+        public: the same under the first of the names that clients may ask for behind a proxy; None where
+            there is none. It is not tried: the proxy may be somewhere else.
     """
 
     name: str
@@ -30,6 +32,7 @@ class MirrorAddress:
     current: Mirrored | None
     configured: bool
     tested: bool
+    public: str | None = None
 
 
 async def mirror_address(session: Session, name: str) -> MirrorAddress | None:
@@ -44,8 +47,14 @@ async def mirror_address(session: Session, name: str) -> MirrorAddress | None:
         return None
     url = mirror_url(own_gateway(session), name)
     _check_means_one_thing(session, name, url)
+    serve = session.settings.config.serve
     return MirrorAddress(
-        name=name, url=url, current=current, configured=configured, tested=await probe_listing(url)
+        name=name,
+        url=url,
+        current=current,
+        configured=configured,
+        tested=await probe_listing(url),
+        public=f"https://{serve.hosts[0]}/simple/{name}/" if serve.behind_proxy and serve.hosts else None,
     )
 
 

@@ -42,6 +42,15 @@ def mirrors_needing(session: Session, roots: Collection[Cid]) -> tuple[str, ...]
     return tuple(sorted(name for name in names if name in configured))
 
 
+def mirrors_at(session: Session, release: Cid) -> tuple[str, ...]:
+    """The configured mirrors whose address leads to this release, sorted."""
+    configured = session.settings.config.mirror
+    current = current_of(session)
+    return tuple(
+        name for name in sorted(current) if name in configured and current[name].release == release.digest
+    )
+
+
 def mirror_states(session: Session, on_node: Set[bytes]) -> dict[str, PlatformState]:
     """How much of what the address of each mirror leads to is *pinned*: under a pin, and read back.
 

@@ -19,6 +19,7 @@ from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.services.errors import UsageProblem
 from ipwhl_mirror.sources.errors import SourceError
+from ipwhl_mirror.sources.trust import newest
 from ipwhl_mirror.sources.trust_file import TrustFile
 from ipwhl_mirror.state.mirrors import MirrorTable
 
@@ -57,6 +58,7 @@ class MirrorStatus:
         last: how its last run went; None before any.
         next_at: when `serve` runs it next; None where none does.
         stale: why it is stale, in words; None where it is not.
+        held: whether a person sent it to its release, where it stays until the source announces another.
     """
 
     name: str
@@ -65,6 +67,7 @@ class MirrorStatus:
     last: Sync | None
     next_at: datetime | None
     stale: str | None
+    held: bool = False
 
     @property
     def current(self) -> Mirrored | None:
@@ -111,6 +114,7 @@ def mirror_statuses(session: Session) -> tuple[MirrorStatus, ...]:
                 last=last,
                 next_at=_next(session, name, now),
                 stale=None if config is None else _stale(session, config, kept, last, now),
+                held=bool(kept) and config is not None and is_held(session, name, config.source),
             )
         )
     return tuple(found)
@@ -119,6 +123,27 @@ def mirror_statuses(session: Session) -> tuple[MirrorStatus, ...]:
 def note_next(session: Session, name: str, at: datetime | None) -> None:
     """Remember when a mirror runs next, for those who look from outside of `serve`; None: nobody runs it."""
     session.state.remember(f"{_NEXT} {name}", "" if at is None else at.isoformat())
+
+
+def hold(session: Session, name: str, last: Cid | None) -> None:
+    """Remember that a person sent a mirror where it is, and what its source had announced last by then; None:
+    it goes with its source."""
+    session.state.remember(_hold(name), "" if last is None else _text(last))
+
+
+def is_held(session: Session, name: str, source: str) -> bool:
+    """Whether a mirror stays where a person sent it: its source has announced nothing newer since."""
+    trust = _trust(session).get(source)
+    last = None if trust is None else newest(trust)
+    return last is not None and session.state.setting(_hold(name)) == _text(last[1])
+
+
+def _hold(name: str) -> str:
+    return f"held {name}"
+
+
+def _text(cid: Cid) -> str:
+    return str(cid.as_version(1))
 
 
 class CurrentMirrors(Mapping[str, Cid]):

@@ -22,7 +22,7 @@ from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.services.choosing import choose_node
 from ipwhl_mirror.services.errors import ReadOnlyRefused
 from ipwhl_mirror.state.database import State
-from ipwhl_mirror.state.errors import StateDamaged
+from ipwhl_mirror.state.errors import StateDamaged, StateFull
 from ipwhl_mirror.state.lock import data_dir_lock
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ class Session:
                 outcome = f"failed: {type(error).__name__}"
                 raise
             finally:
-                self.state.end_run(run, outcome, self.clock())
+                # where there is no room for the log either, what went wrong is told, not that
+                with contextlib.suppress(*(() if outcome == "done" else (StateFull,))):
+                    self.state.end_run(run, outcome, self.clock())
 
     async def _take_node(self) -> None:
         """Write down which node was chosen, mark what is put on it for a while as ours, and tidy up after a

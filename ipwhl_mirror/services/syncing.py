@@ -20,7 +20,7 @@ from ipwhl_mirror.services.events import ProgressSink, ignore
 from ipwhl_mirror.services.hooks import check_hooks
 from ipwhl_mirror.services.mirror_events import EventKind, EventSink, ignore_event
 from ipwhl_mirror.services.mirror_telling import Telling, refusal_of
-from ipwhl_mirror.services.mirrors import Mirror, mirrors
+from ipwhl_mirror.services.mirrors import Mirror, is_held, mirrors
 from ipwhl_mirror.services.retiring import collect, drop_strays, due, has_garbage, retire
 from ipwhl_mirror.services.source_updates import SourceUpdate
 from ipwhl_mirror.services.targets import Cause, find_target, hold, named_target
@@ -54,6 +54,7 @@ class SyncReport:
         retired: what it does not keep any more.
         collected: the garbage that was removed, where the configuration asks for that; None else.
         seconds: how long it took.
+        held: whether a person sent it where it is, so that it does not go with its source for now.
     """
 
     mirror: str
@@ -64,6 +65,7 @@ class SyncReport:
     retired: tuple[Mirrored, ...] = ()
     collected: GcPreview | None = None
     seconds: float = 0.0
+    held: bool = False
 
     @property
     def changed(self) -> bool:
@@ -167,6 +169,7 @@ class _Run:
             retired=tuple(self.retired),
             collected=self.collected,
             seconds=round(self.session.monotonic() - began, 3),
+            held=is_held(self.session, self.mirror.name, self.mirror.config.source),
         )
         await self._tell_end(report)
         return report

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.services import sources
+from ipwhl_mirror.services import mirrors, sources
 from ipwhl_mirror.services.errors import UnknownRelease
 from ipwhl_mirror.services.releases import resolve, track_held
 from ipwhl_mirror.sources.errors import NotTrusted
@@ -56,7 +56,7 @@ async def find_target(
     if (last := newest(trust)) is None:
         return None
     label, cid = last
-    if current is not None and session.state.setting(_hold(mirror)) == _text(cid):
+    if current is not None and mirrors.is_held(session, mirror.name, source):
         return _kept_release(session, current), Cause.PERSON
     return await _tracked(session, cid, label, source, sink), Cause.NEWEST
 
@@ -83,15 +83,7 @@ def hold(session: Session, mirror: Mirror, target: TrackedRelease) -> None:
     trust = _trust(session, mirror.config.source)
     last = None if trust is None else newest(trust)
     is_newest = last is None or last[1].digest == target.cid.digest
-    session.state.remember(_hold(mirror), "" if last is None or is_newest else _text(last[1]))
-
-
-def _hold(mirror: Mirror) -> str:
-    return f"held {mirror.name}"
-
-
-def _text(cid: Cid) -> str:
-    return str(cid.as_version(1))
+    mirrors.hold(session, mirror.name, None if last is None or is_newest else last[1])
 
 
 def _trust(session: Session, source: str) -> SourceTrust | None:

@@ -12,7 +12,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from ipwhl_mirror.state import schema
-from ipwhl_mirror.state.errors import StateDamaged, StateReadOnly
+from ipwhl_mirror.state.errors import RESUME_WITH_ROOM, StateDamaged, StateFull, StateReadOnly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,6 +115,7 @@ class Database:
         """One transaction, which is undone on an error.
 
         Raises:
+            StateFull: the disk is full.
             StateReadOnly: nothing can be written.
         """
         try:
@@ -122,6 +123,10 @@ class Database:
             yield self._db
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise StateFull(
+                    "the database cannot be changed: the disk is full", hint=RESUME_WITH_ROOM
+                ) from error
             raise StateReadOnly(f"the database cannot be changed: {error}") from error
         finally:
             # on a full disk SQLite has undone it already

@@ -3,10 +3,13 @@
 StateError
 |- StateDamaged      the database cannot be read, or is of a newer version
 |- StateReadOnly     a change is asked for and the directory cannot be written
+|  `- StateFull      because the disk is full
 `- LockHeld          another run holds the lock
 """
 
 from __future__ import annotations
+
+RESUME_WITH_ROOM = "free some disk space, then run the same command again: it resumes"
 
 
 class StateError(Exception):
@@ -27,6 +30,10 @@ class StateDamaged(StateError):
 
 class StateReadOnly(StateError):
     """A change is asked for where nothing can be written."""
+
+
+class StateFull(StateReadOnly):
+    """The disk of the data directory is full."""
 
 
 class LockHeld(StateError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import pkgutil
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from ipwhl_mirror.nodes.embedded.threads import Stopped
 from ipwhl_mirror.nodes.errors import NodeUnreachable, NoSpace, PinFailed
 from ipwhl_mirror.services.demo_pip import IndexSilent
 from ipwhl_mirror.services.errors import DamageFound, GuardRefused, KeptPartly, NothingSelected
-from ipwhl_mirror.state.errors import LockHeld
+from ipwhl_mirror.state.errors import LockHeld, StateFull
 from ipwhl_mirror.tui.key_names import UnknownKeyName
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def test_no_error_is_without_a_code() -> None:
         (NodeUnreachable("x"), ExitCode.NODE),
         (LockHeld("x"), ExitCode.LOCKED),
         (DamageFound("x"), ExitCode.DAMAGE),
-        (OSError(5, "x"), ExitCode.FAILED),
+        (StateFull("x"), ExitCode.GUARD),
+        (OSError(errno.ENOSPC, "x"), ExitCode.GUARD),
+        (OSError(errno.EIO, "x"), ExitCode.FAILED),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(int(value)),
 )

@@ -98,6 +98,39 @@ def test_back_by_hand(ipwhl: RunCli, feed: Path, config: str, tmp_path: Path) ->
     ipwhl("--config", config, "sync")
     back = ipwhl("--config", config, "sync", "campus", "--to", "2026.10")
     assert (back.code, back.stdout.splitlines()[0]) == (0, "campus: 2026.11 -> 2026.10, 0 B fetched")
+    words = "campus stays there, as sync --to said, until its source announces a newer one"
+    assert words in ipwhl("--config", config, "status").stdout.splitlines()
+    (mirror,) = ipwhl("--config", config, "status", "--json").document["mirrors"]
+    assert (mirror["label"], mirror["held"]) == ("2026.10", True)
+    again = ipwhl("--config", config, "sync").stdout
+    assert again == "campus: nothing new, at 2026.10, where sync --to sent it\n"
+    ipwhl("--config", config, "sync", "campus", "--to", "2026.11")
+    assert words not in ipwhl("--config", config, "status").stdout
+
+
+def test_status_says_why_a_run_failed(ipwhl: RunCli, feed: Path, config: str) -> None:
+    """On a line of its own, so that the table fits a terminal; a mirror that has not run says so."""
+    (before,) = [line for line in ipwhl("--config", config, "status").stdout.splitlines() if "campus" in line]
+    assert before.split() == ["campus", "campus", "-", "-", "never", "-", "-"]
+    feed.unlink()
+    assert ipwhl("--config", config, "sync").code == 1
+    row, reason = [
+        line for line in ipwhl("--config", config, "status").stdout.splitlines() if line[:6] == "campus"
+    ]
+    assert row.split() == ["campus", "campus", "-", "-", "now", "failed", "-"]
+    assert reason == f"campus: its last run failed: {feed}: No such file or directory"
+
+
+def test_untrack_says_which_mirror_is_at_it(ipwhl: RunCli, feed: Path, config: str) -> None:
+    """Whether or not its pins are gone by then."""
+    ipwhl("--config", config, "sync")
+    refused = ipwhl("--config", config, "untrack", "2026.10")
+    words = "mirror campus is at 2026.10: its next sync needs it again"
+    assert (refused.code, words in refused.stderr) == (2, True)
+    ipwhl("--config", config, "unpin", "2026.10", "--yes")
+    forgotten = ipwhl("--config", config, "untrack", "2026.10")
+    assert (forgotten.code, words in forgotten.stderr) == (0, True)
+    assert ipwhl("--config", config, "sync").code == 0
 
 
 def test_pip_config_of_a_mirror(ipwhl: RunCli, feed: Path, config: str) -> None:
@@ -118,6 +151,16 @@ def test_pip_config_of_a_mirror(ipwhl: RunCli, feed: Path, config: str) -> None:
     assert ipwhl("pip-config", "campus").stdout.splitlines()[1].startswith("# the configuration names it no")
     other = ipwhl("--config", config, "pip-config", "2026.10", "--json").document
     assert other["release"]["label"] == "2026.10"
+
+
+def test_pip_config_where_serve_listens_elsewhere(ipwhl: RunCli, feed: Path, tmp_path: Path) -> None:
+    """The address is the configured one; behind a proxy, clients use the proxy's name."""
+    file = tmp_path / "mirrors.toml"
+    serve = '[serve]\nlisten = "127.0.0.1:1"\nbehind_proxy = true\nhosts = ["wheels.example.org"]\n'
+    file.write_text(f'{serve}[mirror.campus]\nsource = "campus"\n')
+    lines = ipwhl("--config", str(file), "pip-config", "campus").stdout.splitlines()
+    assert lines[1] == "pip install --index-url http://127.0.0.1:1/simple/campus/ PROJECT"
+    assert lines[-1] == "# behind the proxy: https://wheels.example.org/simple/campus/ (not tried)"
 
 
 def test_pip_config_of_a_name_with_two_meanings(

@@ -33,7 +33,11 @@ _EXAMPLE = '[mirror.campus] with source = "campus", in the configuration file'
 @click.option("--to", metavar="REL", help="Go to this release instead, an older one too.")
 @click.pass_obj
 def sync(run: Run, names: tuple[str, ...], to: str | None) -> None:
-    """Bring mirrors to the newest signed release of their source, and retire what they do not keep."""
+    """Bring mirrors to the newest signed release of their source, and retire what they do not keep.
+
+    Without MIRROR: all that are configured. With --to, one: it stays there until its source announces
+    something newer than it had by then.
+    """
 
     async def work(session: Session, sink: ProgressSink) -> ExitCode:
         from ipwhl_mirror.cli.event_lines import event_lines

@@ -37,11 +37,14 @@ def track(run: Run, cid: str, label: str | None) -> None:
 @click.argument("rel")
 @click.pass_obj
 def untrack(run: Run, rel: str) -> None:
-    """Forget a release. Its pins must be gone."""
+    """Forget a release. Its pins must be gone; a mirror that is at it is named."""
 
     async def work(session: Session, sink: ProgressSink) -> None:
-        from ipwhl_mirror.services import releases
+        from ipwhl_mirror.services import mirror_needs, releases
 
+        found = releases.resolve(session, rel)
+        for name in mirror_needs.mirrors_at(session, found.cid):
+            run.note(f"mirror {name} is at {found.name}: its next sync needs it again")
         tracked = await releases.untrack(session, rel)
         run.emit(
             documents.document("untrack", release=documents.release(tracked)),
