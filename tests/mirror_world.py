@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.services.mirror_events import Event
     from tests.simulators.gateway import SimulatedGateway
     from tests.simulators.wheels import SampleRelease
@@ -85,12 +86,16 @@ class Campus:
     async def announce(self, label: str, release: SampleRelease, *, sequence: int | None = None) -> None:
         """Have the origin hold a release, and the feed say so."""
         self.origin.blocks.update(release.blocks)
+        await self.announce_cid(label, release.root, sequence=sequence)
+
+    async def announce_cid(self, label: str, cid: Cid, *, sequence: int | None = None) -> None:
+        """Have the feed say so of a release that the origin has already."""
         text = statement_text(
             Announcement(
                 repository="campus",
                 sequence=sequence or len(self.said) + 1,
                 label=label,
-                cid=release.root,
+                cid=cid,
                 published_at=self.now,
             )
         )

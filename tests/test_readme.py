@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAM = "ipwhl-mirror "
-FOREIGN_OPTIONS = {"--index-url"}
+FOREIGN_OPTIONS = {"--index-url", "--format"}
 """Of pip and uv."""
 
 DIFFERS = (

@@ -36,7 +36,7 @@ _COMMANDS = {
     "gc": ("looking_after", "Remove what is under no pin, bytes first."),
     "serve": ("serving", "The gateway for pip and for other mirrors."),
     "check": ("checking", "Names, metadata, versions and dependencies of a repository."),
-    "publish": ("carrying", "Make a release of wheels; prints its CID."),
+    "publish": ("publishing", "Make a release of wheels, locks and releases; prints its CID."),
     "export": ("carrying", "Write a release or a part of it to one CAR."),
     "import": ("carrying", "Read one, verified block by block."),
     "pip-config": ("serving", "The index-url lines for pip and uv."),

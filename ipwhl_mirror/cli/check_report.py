@@ -44,21 +44,26 @@ def check_document(checked: Checked, declared: Declared | None = None) -> Docume
         environments_from=checked.environments_from.value,
         projects=report.projects,
         wheels=report.wheels,
-        findings=[
-            {
-                "rule": finding.rule.value,
-                "project": finding.project,
-                "path": finding.path,
-                "what": finding.what,
-                "why": finding.why,
-                "fix": finding.fix,
-                "environments": [str(environment) for environment in finding.environments],
-            }
-            for finding in report.findings
-        ],
+        findings=findings(report),
         allowed={rule.value: count for rule, count in report.allowed.items()},
         declared=None if declared is None else asdict(declared),
     )
+
+
+def findings(report: CheckReport) -> list[Document]:
+    """`rule project path what why fix environments[]` of each."""
+    return [
+        {
+            "rule": finding.rule.value,
+            "project": finding.project,
+            "path": finding.path,
+            "what": finding.what,
+            "why": finding.why,
+            "fix": finding.fix,
+            "environments": [str(environment) for environment in finding.environments],
+        }
+        for finding in report.findings
+    ]
 
 
 def check(checked: Checked, declared: Declared | None = None) -> None:
@@ -72,20 +77,25 @@ def check(checked: Checked, declared: Declared | None = None) -> None:
     click.echo(f"{plural(len(report.environments), 'environment')}, {_SOURCES[checked.environments_from]}:")
     for environment in report.environments:
         click.echo(f"  {environment}")
-    for rule, group in groupby(report.findings, key=lambda finding: finding.rule):
-        findings = list(group)
-        click.echo("")
-        click.echo(f"{rule.value}: {plural(len(findings), 'finding')}: {rule.why}")
-        for finding in findings[:_SHOWN]:
-            _show(finding, report)
-        if len(findings) > _SHOWN:
-            click.echo(f"  {len(findings) - _SHOWN} more (--json lists all)")
-    for rule, count in report.allowed.items():
-        click.echo(f"allowed: {rule.value}: {plural(count, 'finding')}")
+    show_findings(report)
     if declared is not None:
         written = plural(declared.written, "declaration")
         left_out = f", {declared.left_out} left out: no METADATA" * bool(declared.left_out)
         click.echo(f"declared: {written} written, {declared.unchanged} as they were{left_out}")
+
+
+def show_findings(report: CheckReport) -> None:
+    """By rule, and how many of rules that are allowed."""
+    for rule, group in groupby(report.findings, key=lambda finding: finding.rule):
+        of_rule = list(group)
+        click.echo("")
+        click.echo(f"{rule.value}: {plural(len(of_rule), 'finding')}: {rule.why}")
+        for finding in of_rule[:_SHOWN]:
+            _show(finding, report)
+        if len(of_rule) > _SHOWN:
+            click.echo(f"  {len(of_rule) - _SHOWN} more (--json lists all)")
+    for rule, count in report.allowed.items():
+        click.echo(f"allowed: {rule.value}: {plural(count, 'finding')}")
 
 
 def _show(finding: Finding, report: CheckReport) -> None:

@@ -1,8 +1,8 @@
-"""Make a release of wheels: add each as `ipfs add` does, make the root, read it back, pin it.
+"""Make a release: gather wheels, check them, add each as `ipfs add` does, make the root, read back, pin.
 
 The root's CID equals `ipfs add -r` of a directory of `<project>/<wheel>`, so the same wheels give the same
-CID anywhere. The release is tracked and pinned last: a kill before that leaves unpinned blocks and nothing
-else.
+CID anywhere. The release is tracked and pinned last: a kill before that leaves unpinned blocks, and files
+that were fetched, which the next run uses.
 """
 
 from __future__ import annotations
@@ -11,101 +11,124 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.domain.errors import InvalidWheelName
+from ipwhl_mirror.domain.checks.checking import check_repository
+from ipwhl_mirror.domain.checks.findings import Rule
+from ipwhl_mirror.domain.checks.supported import derive_supported
+from ipwhl_mirror.domain.display import safe_text
+from ipwhl_mirror.domain.figures import plural
+from ipwhl_mirror.domain.input_wheels import FileHere, OnNode
 from ipwhl_mirror.domain.selections import Selection
-from ipwhl_mirror.domain.wheels import normalize_name, parse_wheel_name
 from ipwhl_mirror.ipld.dagpb import Link
 from ipwhl_mirror.ipld.directories import build_directory
 from ipwhl_mirror.nodes.base import Reach
-from ipwhl_mirror.services import releases
-from ipwhl_mirror.services.errors import DamageFound, NothingSelected, TransferFailed, UsageProblem
+from ipwhl_mirror.services import publish_inputs, releases
+from ipwhl_mirror.services.errors import DamageFound, ServiceError, TransferFailed
 from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
 from ipwhl_mirror.services.pinning import claim_and_pin
 from ipwhl_mirror.services.reading_back import Reading, check_directories, check_wheels
+from ipwhl_mirror.services.repository_files import read_supported
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from ipwhl_mirror.domain.checks.findings import CheckReport
+    from ipwhl_mirror.domain.checks.repository import Repository
+    from ipwhl_mirror.domain.input_wheels import Gathered, InputWheel
+    from ipwhl_mirror.nodes.base import AddedFile
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
 
+_LISTED = 10
+OF_LOCKS = frozenset({Rule.EXTRA_DEPENDENCY})
+"""Rules that are allowed where an input is a lock: it has no wheels of extras that nobody chose."""
+
+
+class NotSound(ServiceError):
+    """The check of a release that was to be made has findings; `report` has all."""
+
+    def __init__(self, report: CheckReport) -> None:
+        self.report = report
+        lines = [
+            f"{finding.rule.value}: {safe_text(finding.path)}: {finding.what} -> {finding.fix}"
+            for finding in report.findings[:_LISTED]
+        ]
+        if len(report.findings) > _LISTED:
+            lines.append(f"{len(report.findings) - _LISTED} more: --dry-run --json lists all")
+        super().__init__(
+            f"{plural(len(report.findings), 'finding')}: nothing is published",
+            hint="mend them, or allow what is meant so: --allow RULE",
+            details=lines,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WheelFile:
-    """A wheel of this machine that goes into a release: its project, its name there, and where it lies."""
+class Recipe:
+    """What a release is to be made of.
 
-    project: str
-    filename: str
-    path: Path
-    size: int
+    Attributes:
+        inputs: paths, and releases; see `publish_inputs`.
+        selection: filters the wheels of every input.
+        drop: projects to leave out.
+        supported: a file of the environments to check for, and to choose wheels of locks for.
+        allowed: rules that may be broken.
+        cid_version: 0 as `ipfs add -r` with defaults, 1 as with `--cid-version=1 --raw-leaves`.
+    """
+
+    inputs: Sequence[str | Path]
+    selection: Selection = Selection()  # noqa: RUF009 - frozen
+    drop: Collection[str] = ()
+    supported: Path | None = None
+    allowed: Collection[Rule] = ()
+    cid_version: int = 0
 
 
-def find_wheels(inputs: Sequence[Path]) -> tuple[WheelFile, ...]:
-    """The wheels of directories (theirs and their direct subdirectories') and of single files.
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A release that could be made, and what its check says."""
 
-    Returns:
-        Sorted by project and file name.
+    gathered: Gathered
+    report: CheckReport
+
+
+async def propose(session: Session, recipe: Recipe, sink: ProgressSink = ignore) -> Proposal:
+    """What `publish` would make of it; changes nothing. Of wheels at addresses only METADATA is read.
 
     Raises:
-        TransferFailed: an input cannot be read.
-        UsageProblem: no wheel in an input, a name that is no wheel's, or two files under one name.
+        UsageProblem, TransferFailed, KeptPartly, WheelRefused, DomainError, NodeError: see `publish_inputs`.
     """
-    found: dict[tuple[str, str], WheelFile] = {}
-    for entry in inputs:
-        try:
-            files = [entry] if entry.is_file() else sorted({*entry.glob("*.whl"), *entry.glob("*/*.whl")})
-            if not files:
-                raise UsageProblem(f"{entry}: no wheel in it", hint="give directories that hold .whl files")
-            for path in files:
-                wheel = _wheel_file(path)
-                known = found.setdefault((wheel.project, wheel.filename), wheel)
-                if known.path != path:
-                    raise UsageProblem(f"{wheel.filename} is given twice: {known.path} and {path}")
-        except OSError as error:
-            raise TransferFailed(f"{entry} cannot be read: {error.strerror}") from error
-    return tuple(found[key] for key in sorted(found))
-
-
-def _wheel_file(path: Path) -> WheelFile:
-    try:
-        project = normalize_name(path.name.partition("-")[0])
-        parse_wheel_name(path.name, project)
-    except InvalidWheelName as error:
-        raise UsageProblem(f"{path}: {error}", hint="rename it to a wheel's name, or leave it out") from error
-    return WheelFile(project=project, filename=path.name, path=path, size=path.stat().st_size)
+    gathered = await _gather(session, recipe, sink)
+    inspected = await publish_inputs.inspect(session, gathered, sink)
+    report = await asyncio.to_thread(_check, inspected.repository, inspected.gathered, recipe)
+    return Proposal(inspected.gathered, report)
 
 
 async def publish(
-    session: Session,
-    inputs: Sequence[Path],
-    *,
-    label: str | None = None,
-    cid_version: int = 0,
-    sink: ProgressSink = ignore,
+    session: Session, recipe: Recipe, *, label: str | None = None, sink: ProgressSink = ignore
 ) -> LoadedRelease:
-    """Make a release of wheels and pin it.
-
-    Args:
-        cid_version: 0 as `ipfs add -r` with defaults, 1 as with `--cid-version=1 --raw-leaves`.
+    """Make a release and pin it.
 
     Raises:
-        UsageProblem, TransferFailed: see find_wheels.
+        NotSound: its check has findings that are not allowed.
+        UsageProblem, TransferFailed, KeptPartly, WheelRefused, DomainError: see `publish_inputs`.
         NoSpace, NodeError: it cannot be kept.
         DamageFound: what was added does not read back.
     """
     releases.check_label(label)
-    wheels = await asyncio.to_thread(find_wheels, inputs)
-    if not wheels:
-        raise NothingSelected("no wheel to publish")
+    gathered = await _gather(session, recipe, sink)
     async with session.exclusive("publish"):
-        projects = await _add(session, wheels, cid_version, sink)
+        gathered = await publish_inputs.fetch(session, gathered, sink)
+        inspected = await publish_inputs.inspect(session, gathered, sink)
+        report = await asyncio.to_thread(_check, inspected.repository, gathered, recipe)
+        if report.findings:
+            raise NotSound(report)
+        projects, added = await _add(session, gathered.wheels, recipe.cid_version, sink)
         links = []
         for name, entries in projects.items():
-            tree = build_directory(entries, cid_version=cid_version)
+            tree = build_directory(entries, cid_version=recipe.cid_version)
             await session.node.put_blocks(tree.blocks)
             links.append(tree.link(name))
-        root = build_directory(links, cid_version=cid_version)
+        root = build_directory(links, cid_version=recipe.cid_version)
         await session.node.put_blocks(root.blocks)
         recognised = await releases.read_tree(session.node, root.cid, Reach.LOCAL)
         loaded = await releases.remember(session, recognised.release, named=root.cid, label=label)
@@ -116,21 +139,56 @@ async def publish(
         if reading.broken:
             raise DamageFound(f"{len(reading.broken)} block(s) do not read back after adding")
         session.state.record_verified(root.cid, session.clock())
+        await publish_inputs.settle(session, added, cid_version=recipe.cid_version)
         return loaded
 
 
+async def _gather(session: Session, recipe: Recipe, sink: ProgressSink) -> Gathered:
+    return await publish_inputs.gather(
+        session,
+        [str(each) for each in recipe.inputs],
+        selection=recipe.selection,
+        drop=recipe.drop,
+        supported=recipe.supported,
+        cid_version=recipe.cid_version,
+        sink=sink,
+    )
+
+
+def _check(repository: Repository, gathered: Gathered, recipe: Recipe) -> CheckReport:
+    """Check for the environments that were given, else those the locks' wheels were chosen for, else those
+    that the wheels are made for."""
+    if recipe.supported is not None:
+        environments = read_supported(recipe.supported)
+    elif gathered.environments is not None:
+        environments = gathered.environments
+    else:
+        environments = derive_supported({wheel.tags for wheel in repository.wheels})
+    allowed = {*recipe.allowed, *(OF_LOCKS if gathered.environments is not None else ())}
+    return check_repository(repository, environments, allowed)
+
+
 async def _add(
-    session: Session, wheels: Sequence[WheelFile], cid_version: int, sink: ProgressSink
-) -> dict[str, list[Link]]:
+    session: Session, wheels: Sequence[InputWheel], cid_version: int, sink: ProgressSink
+) -> tuple[dict[str, list[Link]], list[tuple[InputWheel, AddedFile]]]:
+    """Links by project, and what was added on the way."""
     projects: dict[str, list[Link]] = {}
-    total, done = sum(wheel.size for wheel in wheels), 0
+    added: list[tuple[InputWheel, AddedFile]] = []
+    total, done = sum(wheel.size or 0 for wheel in wheels), 0
     for number, wheel in enumerate(wheels, start=1):
-        try:
-            added = await session.node.add_file(wheel.path, cid_version=cid_version)
-        except OSError as error:
-            raise TransferFailed(f"{wheel.path} cannot be read: {error.strerror}") from error
-        projects.setdefault(wheel.project, []).append(Link(added.cid, wheel.filename, added.tsize))
-        done += wheel.size
+        place = wheel.place
+        if isinstance(place, OnNode):
+            link = Link(place.cid, wheel.filename, place.tsize or 0)
+        else:
+            assert isinstance(place, FileHere), "it was fetched"
+            try:
+                file = await session.node.add_file(place.path, cid_version=cid_version)
+            except OSError as error:
+                raise TransferFailed(f"{place.path} cannot be read: {error.strerror}") from error
+            added.append((wheel, file))
+            link = Link(file.cid, wheel.filename, file.tsize)
+        projects.setdefault(wheel.project, []).append(link)
+        done += wheel.size or 0
         sink(
             Progress(
                 phase=Phase.ADD,
@@ -140,4 +198,4 @@ async def _add(
                 total_wheels=len(wheels),
             )
         )
-    return projects
+    return projects, added

@@ -207,7 +207,9 @@ class LiveBackend(LiveJobs, LiveFollowing, Backend):
 
     async def publish(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
         """See Backend."""
-        loaded = await publishing.publish(self._session, [path], label=label, sink=on_progress)
+        loaded = await publishing.publish(
+            self._session, publishing.Recipe(inputs=[path]), label=label, sink=on_progress
+        )
         return f"{len(loaded.release.wheels)} wheels published: {loaded.tracked.cid}"
 
     def index_url(self, cid: Cid) -> str:

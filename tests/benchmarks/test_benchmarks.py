@@ -61,7 +61,7 @@ DONE = {
         ("tui: mark every project", LISTED),
     ],
     "tui-views": [
-        ("tui: first paint of releases, sorted", "3 rows, 7 columns"),
+        ("tui: first paint of releases, sorted", "3 rows, 8 columns"),
         ("tui: first paint of platforms", "5 rows, 3 columns"),
         ("tui: first paint of pins", "5 rows, 6 columns"),
         ("tui: first paint of changes", "2 rows, 5 columns, two releases of 150 wheels"),

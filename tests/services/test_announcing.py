@@ -37,7 +37,9 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def made(session: Session, folder: Path, label: str, *, wheels: int) -> LoadedRelease:
     """A release of the first so many sample wheels."""
     files = dict(list(sample_wheels().items())[:wheels])
-    return await publishing.publish(session, [lay_out(files, folder, by_project=False)], label=label)
+    return await publishing.publish(
+        session, publishing.Recipe(inputs=[lay_out(files, folder, by_project=False)]), label=label
+    )
 
 
 async def test_a_feed_grows_and_is_followed(open_session: OpenSession, tmp_path: Path, key: Path) -> None:

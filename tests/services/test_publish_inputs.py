@@ -73,7 +73,7 @@ def entry(*wheels: dict[str, bytes], lines: tuple[str, ...] = ()) -> LockEntry:
 
 async def publish(session: Session, directory: Path, label: str) -> None:
     """Make a release that an input can name."""
-    await publishing.publish(session, [directory], label=label)
+    await publishing.publish(session, publishing.Recipe(inputs=[directory]), label=label)
 
 
 async def test_wheels_of_every_kind_of_path(session: Session, tmp_path: Path) -> None:

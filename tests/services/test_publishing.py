@@ -40,7 +40,9 @@ async def test_published_release(
     files = sample_wheels()
     folder = lay_out(files, tmp_path / "wheels", by_project=by_project)
     async with open_session() as session:
-        loaded = await publishing.publish(session, [folder], label="mine", cid_version=cid_version)
+        loaded = await publishing.publish(
+            session, publishing.Recipe(inputs=[folder], cid_version=cid_version), label="mine"
+        )
         assert loaded.tracked.cid == sample_release(files, cid_version=cid_version).root
         status = await overview.status(session)
         assert status.releases[0].state.value == "pinned"
@@ -70,7 +72,9 @@ async def test_the_root_is_that_of_ipfs_add(
     folder = lay_out(sample_wheels(padding=900_000), tmp_path / "wheels", by_project=True)
     expected = ipfs_add(folder, options, tmp_path)
     async with open_session() as session:
-        loaded = await publishing.publish(session, [folder], cid_version=cid_version)
+        loaded = await publishing.publish(
+            session, publishing.Recipe(inputs=[folder], cid_version=cid_version)
+        )
         assert str(loaded.tracked.cid) == expected
 
 
@@ -95,5 +99,5 @@ async def test_bad_input_is_told_and_nothing_is_added(
         (folder / name).write_bytes(b"x")
     async with open_session() as session:
         with pytest.raises(UsageProblem, match=words):
-            await publishing.publish(session, [folder])
+            await publishing.publish(session, publishing.Recipe(inputs=[folder]))
         assert session.state.releases() == ()

@@ -28,7 +28,7 @@ async def test_facts_are_kept_in_the_data_directory(
     """Listings say the same either way."""
     folder = lay_out(sample_wheels(), tmp_path / "wheels", by_project=True)
     async with open_session() as session:
-        loaded = await publishing.publish(session, [folder], label="mine")
+        loaded = await publishing.publish(session, publishing.Recipe(inputs=[folder]), label="mine")
         session.settings = replace(session.settings, read_only=read_only)
         async with serving(session, "127.0.0.1:0") as gateway:
             answer = await Client(gateway.port).get(
