@@ -103,6 +103,8 @@ def mirror_look(mirror: MirrorStatus, source: SourceStatus | None, glyphs: Glyph
         return Look(glyphs.failed, "failed", Tone.BAD)
     if mirror.current is None:
         return Look(glyphs.absent, "no release yet", Tone.MUTED)
+    if mirror.held:
+        return Look(glyphs.partial, "held", Tone.PART)
     announced = newest(source.trust)
     if announced is not None and announced[1].digest != mirror.current.release:
         return Look(glyphs.partial, "behind", Tone.PART)
@@ -164,7 +166,8 @@ def row_details(row: FollowRow, overview: Overview, address: str, glyphs: Glyphs
     kept = "" if config is None else f"{glyphs.dot}keeps {len(row.kept)} of {config.keep}"
     ran: Line = (Cell("it has not run yet", Tone.MUTED),)
     if last is not None:
-        why = row.stale or last.outcome
+        stays = "it stays where a person sent it until there is news" if row.held else ""
+        why = row.stale or stays or last.outcome
         bad = look.tone is Tone.BAD
         ran = (
             Cell(f"ran {_ago(last.started_at, overview.now)}: ", Tone.MUTED),

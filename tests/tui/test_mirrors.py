@@ -64,6 +64,7 @@ async def test_each_stands_as_it_is() -> None:
         ("campus", {"config": None}, "not configured"),
         ("campus", {"stale": "no good run for 9 d"}, "stale"),
         ("lab", {}, "behind"),
+        ("lab", {"held": True}, "held"),
         ("library", {}, "no release yet"),
     ],
 )
@@ -280,5 +281,5 @@ async def test_a_real_mirror_from_the_source_to_its_address(tmp_path: Path) -> N
                 assert app.desk.jobs.jobs[-1].outcome.startswith("at r2, ")
                 await press(pilot, "o", "up", "enter", "y")
                 assert app.desk.jobs.jobs[-1].outcome.startswith("at r1, ")
-                assert " behind " in await press(pilot)
+                assert " held " in await press(pilot)
                 assert backend.mirror_url("campus").endswith("/simple/campus/")
