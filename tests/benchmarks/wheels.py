@@ -58,7 +58,8 @@ def fetch(size: Size) -> Iterator[Figure]:
     reads it back too."""
     wheels = write_wheels(size.directory / "fetched", size.files, size.file_bytes)
     source = size.directory / "source"
-    published = json.loads(run(command(source, "--json", "publish", *map(str, wheels))))
+    options = ("--allow", "metadata-readable")
+    published = json.loads(run(command(source, "--json", "publish", *options, *map(str, wheels))))
     root = Cid.parse(published["cid"])
     with gateway(source) as url:
         curl = _curl(size.directory / "curl", url, root, wheels)
