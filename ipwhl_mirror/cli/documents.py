@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.mirror_addresses import MirrorAddress
     from ipwhl_mirror.services.overview import ReleaseStatus, ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
+    from ipwhl_mirror.services.places import Said
     from ipwhl_mirror.services.planning import PinForecast, UnpinForecast
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.removals import Removal
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.storage import PruneForecast
     from ipwhl_mirror.services.transfer import ExportReport, ImportReport
     from ipwhl_mirror.services.verifying import VerifyReport
-    from ipwhl_mirror.sources.announcements import Announcement
     from ipwhl_mirror.state.database import TrackedRelease
 
 Document = dict[str, Any]
@@ -297,8 +297,11 @@ def gc(command: str, preview: GcPreview, *, removed: bool) -> Document:
     )
 
 
-def published(loaded: LoadedRelease, said: Announcement | None) -> Document:
-    """`publish`; `feed`: as what it was announced, null where it was not."""
+def published(loaded: LoadedRelease, said: Said) -> Document:
+    """`publish`; `feed ipns git_tag`: as what it was announced there, null where it was not; `new` is false
+    where that was there before."""
+    feed, tag = said.feed, said.git_tag
+    known = {place.value for place in said.known}
     return document(
         "publish",
         cid=str(loaded.tracked.cid),
@@ -307,13 +310,24 @@ def published(loaded: LoadedRelease, said: Announcement | None) -> Document:
         bytes=loaded.release.bytes,
         projects=len(loaded.release.projects),
         feed=None
-        if said is None
+        if feed is None
         else {
-            "source": said.repository,
-            "sequence": said.sequence,
-            "signer": said.signer,
-            "published_at": time(said.published_at),
-            "expires_at": time(said.expires_at),
+            "source": feed.repository,
+            "label": feed.label,
+            "new": "feed" not in known,
+            "sequence": feed.sequence,
+            "signer": feed.signer,
+            "published_at": time(feed.published_at),
+            "expires_at": time(feed.expires_at),
+        },
+        ipns=None if said.ipns is None else {"key": said.ipns.key, "name": said.ipns.name},
+        git_tag=None
+        if tag is None
+        else {
+            "tag": tag.label,
+            "new": "git tag" not in known,
+            "commit": tag.commit,
+            "signer": tag.signer,
         },
     )
 

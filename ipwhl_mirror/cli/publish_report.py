@@ -1,4 +1,4 @@
-"""What `publish --dry-run` prints, for people and as JSON."""
+"""What `publish` says of where it announced, and what `--dry-run` prints, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -11,10 +11,27 @@ from ipwhl_mirror.cli.documents import Document, document
 from ipwhl_mirror.cli.text import table
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.figures import plural, size
+from ipwhl_mirror.services.places import Place
 
 if TYPE_CHECKING:
+    from ipwhl_mirror.services.places import Said
     from ipwhl_mirror.services.proposals import ProjectChange, ReleaseChange
     from ipwhl_mirror.services.publishing import Proposal
+
+
+def announced(said: Said) -> list[str]:
+    """Where `publish` announced a release, a line a place."""
+    lines = []
+    if (feed := said.feed) is not None:
+        words = "nothing new: announced already" if Place.FEED in said.known else "announced"
+        lines.append(f"{words} as {feed.label}, sequence {feed.sequence}, signed by {feed.signer}")
+    if said.ipns is not None:
+        lines.append(f"/ipns/{said.ipns.name} leads to it")
+    if (tag := said.git_tag) is not None:
+        words = "is there already" if Place.GIT_TAG in said.known else "announces it"
+        push = f"git push origin {tag.label}"
+        lines.append(f"tag {tag.label} of commit {tag.commit[:12]} {words}; publish it: {push}")
+    return lines
 
 
 def proposed_document(proposal: Proposal, change: ReleaseChange | None) -> Document:

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -207,6 +207,8 @@ RESOLVE_S = 30.0
 """How long resolving a name may take, in seconds."""
 NAMES_DEEP = 8
 """How many names may lead from one to the next before there is a CID."""
+PUBLISH_NAME_S = 180.0
+"""How long making a name known may take, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,6 +399,28 @@ class Node(Protocol):
             NameUnresolved: it is no name, leads nowhere, into a directory, or nobody knows in time; an IPNS
                 record that is not signed by the name's key, or has expired, counts for nothing.
             NodeUnreachable, NoSource: there is nobody to ask.
+        """
+
+    async def name_keys(self) -> Mapping[str, str]:
+        """The IPNS keys that this node holds: what each is called here, and its name (`k51...`).
+
+        Empty for a node that publishes no names.
+
+        Raises:
+            NodeUnreachable: no answer.
+        """
+
+    async def publish_name(self, key: str, cid: Cid) -> None:
+        """Let the name of a key lead to a CID. Where it does already, its sequence stays.
+
+        It ends within PUBLISH_NAME_S. How far the network knows of it then is the node's matter.
+
+        Args:
+            key: as `name_keys` calls it.
+
+        Raises:
+            NodeRefused: there is no such key, or it could not be made known.
+            NodeUnreachable: no answer in time.
         """
 
     async def examine(self) -> Sequence[Finding]:

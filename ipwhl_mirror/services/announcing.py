@@ -98,8 +98,23 @@ def open_feed(file: FeedFile) -> Feed:
     return Feed(tuple(entry for _, entry in ordered), ordered[-1][0] if ordered else None)
 
 
+def check_label(feed: Feed, file: FeedFile, cid: Cid) -> None:
+    """Make sure that a label stands for nothing else.
+
+    Raises:
+        UsageProblem: the feed says that it is another release.
+    """
+    for entry in feed.statements:
+        known = read_statement(entry.text)
+        if known.label == file.label and known.cid.digest != cid.digest:
+            raise UsageProblem(
+                f"{file.path}: label {file.label} is {known.cid} already",
+                hint="choose another --label: whoever follows the feed refuses a label that was moved",
+            )
+
+
 async def announce(session: Session, file: FeedFile, loaded: LoadedRelease) -> Announcement:
-    """Add a release to a feed; nothing where its newest statement says that already.
+    """Add a release to a feed; nothing where its newest statement is of that CID already, whatever its label.
 
     Returns:
         The feed's newest statement then, with the fingerprint of the key that signed it.
@@ -110,15 +125,9 @@ async def announce(session: Session, file: FeedFile, loaded: LoadedRelease) -> A
     """
     feed = await asyncio.to_thread(open_feed, file)
     cid = loaded.tracked.cid
-    for entry in feed.statements:
-        known = read_statement(entry.text)
-        if known.label == file.label and known.cid.digest != cid.digest:
-            raise UsageProblem(
-                f"{file.path}: label {file.label} is {known.cid} already",
-                hint="choose another --label: whoever follows the feed refuses a label that was moved",
-            )
+    check_label(feed, file, cid)
     newest = feed.newest
-    if newest is not None and (newest.label, newest.cid.digest) == (file.label, cid.digest):
+    if newest is not None and newest.cid.digest == cid.digest:
         return replace(newest, signer=read_signature(feed.statements[-1].signature).fingerprint)
     if newest is None and not LABEL.fullmatch(file.path.stem):
         raise UsageProblem(

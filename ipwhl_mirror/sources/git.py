@@ -1,22 +1,17 @@
 """Releases as signed tags of a git repository, as IPWHL publishes them.
 
-Real git does the transport, into a bare repository of our own, bounded: no hooks, no submodules, no user or
-system configuration, no prompt, https, ssh and files only, no tree or file of a commit where the server can
-leave them out, and caps on refs, bytes, memory and time. What the tags say is read by `tags`, and signatures
-are checked by `signing`. A tag counts only if its commit descends from the last one that was accepted.
+Real git (`git_program`) does the transport, into a bare repository of our own, bounded: no submodules, no
+tree or file of a commit where the server can leave them out, and caps on refs, bytes, memory and time. What
+the tags say is read by `tags`, and signatures are checked by `signing`. A tag counts only if its commit
+descends from the last one that was accepted.
 
 Left out: which addresses git connects to. It is told the configured one and follows no redirect.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
-import os
 import re
-import shutil
-import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,12 +19,20 @@ from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.labels import LABEL
 from ipwhl_mirror.sources.announcements import Announcement
 from ipwhl_mirror.sources.base import Answer, Problem
-from ipwhl_mirror.sources.errors import KeyUnusable, NotTrusted, SourceMalformed, SourceUnreachable
+from ipwhl_mirror.sources.errors import NotTrusted, SourceMalformed
+from ipwhl_mirror.sources.git_program import (
+    ANSWER_LIMIT,
+    PROTOCOLS,
+    Bounds,
+    ask_git,
+    read_batch,
+    run_git,
+)
 from ipwhl_mirror.sources.signing import check_signature
 from ipwhl_mirror.sources.tags import TAG_LIMIT, Tag, announced_cid, read_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ipwhl_mirror.sources.trust import SourceTrust
@@ -39,30 +42,11 @@ NAMESPACE = "git"
 TAGS = 1000
 """Annotated tags of a repository, at most."""
 _TOTAL_S = 120.0
-_IDLE_S = 30
-_LISTING_LIMIT = 1 << 20
 _PACK_LIMIT = 256 << 20
 _MEMORY_LIMIT = 1 << 30
 _COMMITS = 1_000_000
-_PROTOCOLS = ("https", "ssh", "file")
-_PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
 _LISTED = re.compile(rf"([0-9a-f]{{40}}|[0-9a-f]{{64}})\trefs/tags/({LABEL.pattern})(\^\{{\}})?")
 """A tag whose name could be a label; the second line of an annotated one names its commit."""
-_SETTINGS = (
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "credential.helper=",
-    "fetch.fsckObjects=true",
-    "fetch.recurseSubmodules=false",
-    "gc.auto=0",
-    "pack.threads=1",
-    "maintenance.auto=false",
-    "http.followRedirects=false",
-    "http.lowSpeedLimit=1",
-    f"http.lowSpeedTime={_IDLE_S}",
-    "protocol.allow=never",
-    *(f"protocol.{name}.allow=always" for name in _PROTOCOLS),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +106,7 @@ class GitSource:
 
     async def _list(self) -> dict[str, str]:
         """The annotated tags by name: the id of the tag object."""
-        out = await self._git("ls-remote", "--tags", "--", self._address, limit=_LISTING_LIMIT)
+        out = await self._git("ls-remote", "--tags", "--", self._address, limit=ANSWER_LIMIT)
         ids: dict[str, str] = {}
         annotated: set[str] = set()
         for line in out.decode("utf-8", "replace").splitlines():
@@ -153,69 +137,27 @@ class GitSource:
         asked = "".join(f"{object_id}\n" for object_id in listed.values())
         limit = len(listed) * (TAG_LIMIT + 256) + 1
         out = await self._git("cat-file", "--batch", data=asked.encode(), limit=limit)
-        tags: dict[str, bytes] = {}
-        for name in listed:
-            head, _, out = out.partition(b"\n")
-            parts = head.split(b" ")
-            if len(parts) != 3 or parts[1] != b"tag":
-                continue
-            size = int(parts[2])
-            tags[name], out = out[:size], out[size + 1 :]
-        return tags
+        return read_batch(out, list(listed), b"tag")
 
     async def _commits(self, commit: str) -> int:
         out = await self._git("rev-list", "--count", f"--max-count={_COMMITS}", commit)
         return int(out)
 
     async def _descends(self, commit: str, ancestor: str) -> bool:
-        code, _, _ = await self._run(("merge-base", "--is-ancestor", ancestor, commit), b"", 1 << 10)
-        return code == 0
+        asked = ("merge-base", "--is-ancestor", ancestor, commit)
+        return (await run_git(self.directory, asked, bounds=self._bounds)).code == 0
 
     @property
     def _address(self) -> str:
         return self.url.removeprefix("git+")
 
-    async def _git(self, *arguments: str, data: bytes = b"", limit: int = _LISTING_LIMIT) -> bytes:
-        code, out, complaint = await self._run(arguments, data, limit)
-        if len(out) > limit:
-            raise SourceMalformed(f"git {arguments[0]} answers more than {limit} bytes")
-        if code != 0:
-            raise SourceUnreachable(f"git {arguments[0]}: {_reason(complaint) or f'ended with {code}'}")
-        return out
+    async def _git(self, *arguments: str, data: bytes = b"", limit: int = ANSWER_LIMIT) -> bytes:
+        return await ask_git(self.directory, arguments, bounds=self._bounds, data=data, limit=limit)
 
-    async def _run(self, arguments: Sequence[str], data: bytes, limit: int) -> tuple[int, bytes, bytes]:
-        program = shutil.which("git")
-        if program is None:
-            raise KeyUnusable("git is not installed", hint="install git, or follow a feed instead")
-        settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-        # the shell's limits are those of every child of git too: files in blocks of 512 bytes (POSIX), memory
-        # in KiB where the system has such a limit; git keeps every ref that a server lists
-        script = f'ulimit -f {_PACK_LIMIT // 512}; ulimit -v {_MEMORY_LIMIT >> 10} 2>/dev/null; exec "$@"'
-        process = await asyncio.create_subprocess_exec(
-            "/bin/sh",
-            "-c",
-            script,
-            "git",
-            program,
-            *settings,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=self.directory if self.directory.is_dir() else None,
-            env=_environment(os.environ),
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(self.total_s):
-                out, complaint = await _communicate(process, data, limit)
-        except TimeoutError as error:
-            raise SourceUnreachable(f"git {arguments[0]} takes longer than {self.total_s:g} s") from error
-        finally:
-            _end(process)
-            await process.wait()
-        assert process.returncode is not None
-        return process.returncode, out, complaint
+    @property
+    def _bounds(self) -> Bounds:
+        # git keeps every ref that a server lists in memory
+        return Bounds(seconds=self.total_s, file_bytes=_PACK_LIMIT, memory_bytes=_MEMORY_LIMIT)
 
 
 def repository_address(url: str) -> str:
@@ -225,7 +167,7 @@ def repository_address(url: str) -> str:
         SourceMalformed: no protocol that is allowed, or something that git would read as an option.
     """
     scheme, separator, rest = url.removeprefix("git+").partition("://")
-    if not url.startswith("git+") or not separator or scheme not in _PROTOCOLS or not rest:
+    if not url.startswith("git+") or not separator or scheme not in PROTOCOLS or not rest:
         raise SourceMalformed(
             f"{safe_text(url, 200)} is no address of a repository",
             hint="git+https://, git+ssh:// or git+file://",
@@ -239,58 +181,3 @@ async def _signer(tag: Tag, trust: SourceTrust) -> str:
     if tag.signature is None:
         raise NotTrusted("it is not signed with an SSH key")
     return await check_signature(tag.payload, tag.signature, trust.keys, NAMESPACE)
-
-
-async def _communicate(process: asyncio.subprocess.Process, data: bytes, limit: int) -> tuple[bytes, bytes]:
-    """Feed a process, read what it says up to a limit each way; one byte more tells that there was more."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-
-    async def feed(stdin: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            stdin.write(data)
-            await stdin.drain()
-            stdin.close()
-
-    async def read(stream: asyncio.StreamReader, most: int) -> bytes:
-        said = bytearray()
-        while piece := await stream.read(1 << 16):
-            said += piece
-            if len(said) > most:
-                _end(process)
-                break
-        return bytes(said)
-
-    _, out, complaint = await asyncio.gather(
-        feed(process.stdin), read(process.stdout, limit), read(process.stderr, 1 << 16)
-    )
-    await process.wait()
-    return out, complaint
-
-
-def _reason(complaint: bytes) -> str:
-    """The first thing that git or ssh complains of; the lines after it are advice."""
-    lines = complaint.decode("utf-8", "replace").splitlines()
-    reasons = (line for line in map(str.strip, lines) if line and not line.lower().startswith("warning"))
-    return safe_text(next(reasons, ""), 200)
-
-
-def _end(process: asyncio.subprocess.Process) -> None:
-    """End git and what it has started, unless it ended by itself."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "LC_ALL": "C",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "true",
-        "GIT_ALLOW_PROTOCOL": ":".join(_PROTOCOLS),
-        "GIT_SSH_COMMAND": f"ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval={_IDLE_S}",
-        **{name: environ[name] for name in _PASSED_ON if name in environ},
-    }

@@ -62,16 +62,17 @@ async def check_signature(data: bytes, armored: str, keys: Sequence[AcceptedKey]
     raise NotTrusted(f"the signature of {claim.fingerprint} is not of this statement")
 
 
-async def sign(data: bytes, key: Path) -> str:
-    """An armored signature of these bytes as a release statement.
+async def sign(data: bytes, key: Path, namespace: str = NAMESPACE) -> str:
+    """An armored signature of these bytes.
 
     Args:
         key: a private key, or its public half while an agent has the other.
+        namespace: what it is signed as; a release statement, unless another is given.
 
     Raises:
         KeyUnusable: it cannot sign.
     """
-    code, output = await _run("-Y", "sign", "-n", NAMESPACE, "-f", str(key), data=data)
+    code, output = await _run("-Y", "sign", "-n", namespace, "-f", str(key), data=data)
     if code != 0:
         complaint = safe_text(output.decode("utf-8", "replace").strip(), 200)
         raise KeyUnusable(

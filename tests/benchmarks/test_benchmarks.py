@@ -34,6 +34,7 @@ DONE = {
     "check": [("check: every rule", "150 wheels, 8 environments")],
     "status": [("status", "2 releases of 50 wheels")],
     "publish": [("publish", WHEELS)],
+    "publish-again": [("publish: an unchanged lock", WHEELS)],
     "fetch": [("fetch: hashed and synced", WHEELS), ("pin: fetched, pinned and read back", WHEELS)],
     "verify": [("verify", WHEELS)] * 2,
     "resolve-metadata": [

@@ -8,7 +8,7 @@ import pytest
 
 from ipwhl_mirror.ipld.cid import DAG_PB, Cid
 from ipwhl_mirror.nodes.base import NAMES_DEEP
-from ipwhl_mirror.nodes.errors import NameUnresolved
+from ipwhl_mirror.nodes.errors import NameUnresolved, NodeRefused
 
 if TYPE_CHECKING:
     from tests.nodes.world import World
@@ -78,3 +78,9 @@ class NameContract:
         name = await world.publish(f"/ipfs/{FIRST}/below")
         with pytest.raises(NameUnresolved, match="below"):
             await world.node.resolve_name(name)
+
+    async def test_a_key_that_the_node_does_not_hold_publishes_nothing(self, world: World) -> None:
+        """It is refused, and its name leads where it did."""
+        assert "nobody's" not in await world.node.name_keys()
+        with pytest.raises(NodeRefused, match=r"key|publishes no names"):
+            await world.node.publish_name("nobody's", FIRST)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ipwhl_mirror.ipld.cid import DAG_PB, Cid
 from ipwhl_mirror.nodes.errors import NodeUnreachable
 from tests.nodes.contract import NodeContract, dag
 from tests.simulators.ipns import new_key
@@ -14,7 +15,6 @@ from tests.simulators.memory_node import MemoryNode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ipwhl_mirror.ipld.cid import Cid
 
 __all__ = ["dag"]
 
@@ -80,3 +80,16 @@ async def test_a_method_fails_once_when_told_to() -> None:
         await node.pins()
     assert await node.pins() == []
     assert node.calls["pins"] == 2
+
+
+async def test_a_name_that_is_published_twice_keeps_its_sequence() -> None:
+    """As on a Kubo; with another CID it grows."""
+    node = MemoryNode()
+    node.offer({})
+    name = "k51qzi5uqu5dlvj2baxnqndepeb86cbk3ng7n3i46uzyxzyqj2xjonzllnv0v8"
+    node.keys["campus"] = name
+    found = []
+    for text in (b"first", b"first", b"second"):
+        await node.publish_name("campus", Cid.of(text, DAG_PB))
+        found.append((await node.resolve_name(name)).sequence)
+    assert found == [0, 0, 1]

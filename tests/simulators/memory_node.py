@@ -44,6 +44,7 @@ from ipwhl_mirror.nodes.errors import (
     BlockNotFound,
     NameUnresolved,
     NodeError,
+    NodeRefused,
     NoSource,
     PinFailed,
 )
@@ -70,6 +71,7 @@ class MemoryNode(MemoryBlocks):
         kind: what `status` says it is.
         own_gateway: what `gateway` answers.
         names: the path each name leads to, and the sequence of its record: None for a DNSLink.
+        keys: the name of each IPNS key that it holds.
         calls: how often each method was called.
         fetched: every CID that was asked of the network, in order.
         stalled: set while a call waits for a stalled network.
@@ -85,6 +87,7 @@ class MemoryNode(MemoryBlocks):
         self.kind = kind
         self.own_gateway: NodeGateway | None = None
         self.names: dict[str, tuple[str, int | None]] = {}
+        self.keys: dict[str, str] = {}
         self.calls: Counter[str] = Counter()
         self.fetched: list[Cid] = []
         self.stalled = asyncio.Event()
@@ -318,6 +321,18 @@ class MemoryNode(MemoryBlocks):
         except InvalidName as error:
             raise NameUnresolved(str(error)) from error
         raise NameUnresolved(f"{name} leads over more than {NAMES_DEEP} names")
+
+    async def name_keys(self) -> Mapping[str, str]:
+        self._enter("name_keys")
+        return dict(self.keys)
+
+    async def publish_name(self, key: str, cid: Cid) -> None:
+        self._enter("publish_name")
+        if key not in self.keys:
+            raise NodeRefused(f"there is no key {key}")
+        path, sequence = self.names.get(self.keys[key], ("", None))
+        if path != f"/ipfs/{cid}":
+            self.names[self.keys[key]] = (f"/ipfs/{cid}", 0 if sequence is None else sequence + 1)
 
     async def examine(self) -> Sequence[Finding]:
         self._enter("examine")

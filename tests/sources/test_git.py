@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipwhl_mirror.ipld.cid import DAG_PB, Cid
-from ipwhl_mirror.sources import git
+from ipwhl_mirror.sources import git, git_program
 from ipwhl_mirror.sources.errors import SourceMalformed, SourceUnreachable
 from ipwhl_mirror.sources.git import GitSource, repository_address
 from ipwhl_mirror.sources.keys import read_keys
@@ -351,10 +351,10 @@ async def test_git_follows_no_redirect(trust: SourceTrust, tmp_path: Path) -> No
         return web.Response(status=302, headers={"Location": f"/inside{request.path_qs}"})
 
     async with served(answer) as url:
-        settings = [word for setting in git._SETTINGS for word in ("-c", setting)]
+        settings = [word for setting in git_program.SETTINGS for word in ("-c", setting)]
         called = await asyncio.create_subprocess_exec(
             "git", *settings, "-c", "protocol.http.allow=always", "ls-remote", f"{url}/x.git",
-            env={**git._environment(os.environ), "GIT_ALLOW_PROTOCOL": "http"},
+            env={**git_program.environment(os.environ), "GIT_ALLOW_PROTOCOL": "http"},
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         _, complaint = await called.communicate()

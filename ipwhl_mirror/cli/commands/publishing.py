@@ -8,7 +8,7 @@ import click
 
 from ipwhl_mirror.cli import documents, text
 from ipwhl_mirror.cli.exit_codes import ExitCode
-from ipwhl_mirror.cli.options import EXISTING_FILE, FILE, selection_options, to_selection
+from ipwhl_mirror.cli.options import EXISTING, EXISTING_FILE, FILE, selection_options, to_selection
 from ipwhl_mirror.domain.checks.findings import Rule
 
 if TYPE_CHECKING:
@@ -56,6 +56,13 @@ if TYPE_CHECKING:
     metavar="DAYS",
     help="Followers are to be suspicious when nothing newer is announced for so long.",
 )
+@click.option("--ipns", metavar="KEY", help="Let the IPNS name of this key of a Kubo lead to it.")
+@click.option(
+    "--git-tag",
+    type=EXISTING,
+    metavar="DIR",
+    help="Announce it by a tag of this git repository, signed by --key; pushing it is left to you.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what it would be, what its check finds, and what changes.")
 @click.pass_obj
 def publish(
@@ -70,6 +77,8 @@ def publish(
     feed: Path | None,
     key: Path | None,
     expires: float | None,
+    ipns: str | None,
+    git_tag: Path | None,
     dry_run: bool,
     **chosen: Any,
 ) -> None:
@@ -78,13 +87,13 @@ def publish(
     An INPUT is a wheel, a directory of wheels, a lock (pylock.toml), or a release that is whole here. Wheels
     of locks are fetched from where the lock says. What `check` finds ends it with 1, before anything is made.
     """
-    if (feed is None) != (key is None) or (expires is not None and feed is None):
-        raise click.UsageError("--feed and --key go together, and --expires with them")
-    if feed is not None and label is None:
-        raise click.UsageError("--feed needs a --label: that is what followers see")
+    _check_options(label=label, feed=feed, key=key, expires=expires, git_tag=git_tag)
 
     async def work(session: Session, sink: ProgressSink) -> ExitCode:
-        from ipwhl_mirror.services import announcing, publishing
+        from ipwhl_mirror.cli import publish_report
+        from ipwhl_mirror.services import places, publishing
+        from ipwhl_mirror.services.announcing import FeedFile
+        from ipwhl_mirror.services.tagging import GitTag
 
         recipe = publishing.Recipe(
             inputs=inputs,
@@ -94,20 +103,35 @@ def publish(
             allowed=frozenset(map(Rule, allowed)),
             cid_version=int(cid_version),
         )
-        target = None
-        if feed is not None and key is not None and label is not None:
-            target = announcing.FeedFile(path=feed, key=key, label=label, expires_days=expires)
-            announcing.open_feed(target)
+        file = tag = None
+        if key is not None and label is not None:
+            if feed is not None:
+                file = FeedFile(path=feed, key=key, label=label, expires_days=expires)
+            if git_tag is not None:
+                tag = GitTag(directory=git_tag, key=key, label=label)
+        where = places.Places(feed=file, ipns=ipns, git_tag=tag)
+        await places.look_at(session, where)
         if dry_run:
-            return await _propose(run, session, recipe, target, sink)
+            return await _propose(run, session, recipe, file, sink)
         loaded = await publishing.publish(session, recipe, label=label, sink=sink)
-        said = None if target is None else await announcing.announce(session, target, loaded)
+        said = await places.announce(session, where, loaded)
         run.emit(documents.published(loaded, said), lambda: text.published(loaded))
-        if said is not None:
-            run.note(f"announced as {said.label}, sequence {said.sequence}, signed by {said.signer}")
+        for line in publish_report.announced(said):
+            run.note(line)
         return ExitCode.DONE
 
     run.execute(work)
+
+
+def _check_options(
+    *, label: str | None, feed: Path | None, key: Path | None, expires: float | None, git_tag: Path | None
+) -> None:
+    if (key is None) != (feed is None and git_tag is None):
+        raise click.UsageError("--feed and --git-tag need a --key, and --key is for them")
+    if expires is not None and feed is None:
+        raise click.UsageError("--expires goes with --feed")
+    if key is not None and label is None:
+        raise click.UsageError("--feed and --git-tag need a --label: that is what followers see")
 
 
 async def _propose(

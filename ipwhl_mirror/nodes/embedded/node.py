@@ -40,11 +40,11 @@ from ipwhl_mirror.nodes.embedded.locks import Holding, holding
 from ipwhl_mirror.nodes.embedded.store import Store
 from ipwhl_mirror.nodes.embedded.threads import Threads, end_tasks
 from ipwhl_mirror.nodes.embedded.walk import Walk, next_blocks
-from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
+from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound, NodeRefused
 from ipwhl_mirror.nodes.graph import links_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import httpx
@@ -257,6 +257,12 @@ class EmbeddedNode:
 
         async with GatewayPool(self._gateways, _DEFAULT, client=self._client) as pool:
             return await resolve(pool, name)
+
+    async def name_keys(self) -> Mapping[str, str]:
+        return {}
+
+    async def publish_name(self, key: str, cid: Cid) -> None:
+        raise NodeRefused("the embedded node publishes no names")
 
     async def examine(self) -> Sequence[Finding]:
         return [examine_gateways(self._gateways)]

@@ -1,4 +1,4 @@
-"""Names resolved by a Kubo daemon, which checks the records itself.
+"""Names resolved and published by a Kubo daemon, which checks and signs the records itself.
 
 `name/resolve` tells only where a name leads. The record that says so is asked for beside it and checked
 here, for its sequence and its end; where it cannot be had, or says something else, these are not known.
@@ -18,7 +18,7 @@ from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.ipld.errors import InvalidName, InvalidRecord
 from ipwhl_mirror.ipld.names import KeyName, parse_name, parse_path
-from ipwhl_mirror.nodes.base import RESOLVE_S, ResolvedName
+from ipwhl_mirror.nodes.base import PUBLISH_NAME_S, RESOLVE_S, ResolvedName
 from ipwhl_mirror.nodes.errors import NameUnresolved, NodeRefused, NodeUnreachable
 from ipwhl_mirror.nodes.kubo.answers import read
 from ipwhl_mirror.nodes.kubo.rpc import RpcFailed
@@ -40,6 +40,19 @@ class _Resolved(msgspec.Struct):
     """`name/resolve`."""
 
     Path: str
+
+
+class _Key(msgspec.Struct):
+    """One key of `key/list`."""
+
+    Name: str
+    Id: str
+
+
+class _Keys(msgspec.Struct):
+    """`key/list`."""
+
+    Keys: list[_Key] | None = None
 
 
 class _Value(msgspec.Struct):
@@ -76,6 +89,26 @@ async def resolve(rpc: Rpc, text: str) -> ResolvedName:
     if record is None or (isinstance(record.target, Cid) and record.target.digest != cid.digest):
         return ResolvedName(cid=cid)
     return ResolvedName(cid=cid, sequence=record.sequence, valid_until=record.valid_until)
+
+
+async def keys(rpc: Rpc) -> dict[str, str]:
+    """See `Node.name_keys`."""
+    answer = await rpc.call("key/list", ipns_base="base36")
+    return {key.Name: key.Id for key in read("key/list", answer, _Keys).Keys or ()}
+
+
+async def publish(rpc: Rpc, key: str, cid: Cid) -> None:
+    """See `Node.publish_name`."""
+    # not `resolve`, which looks for the CID on the network; a daemon that knows nobody refuses by itself
+    await rpc.call(
+        "name/publish",
+        f"/ipfs/{cid}",
+        limit=_ANSWER_LIMIT,
+        stall_s=PUBLISH_NAME_S,
+        key=key,
+        resolve=False,
+        timeout=f"{PUBLISH_NAME_S - _GRACE_S:g}s",
+    )
 
 
 async def _target(rpc: Rpc, name: Name, bound_s: float) -> Cid:

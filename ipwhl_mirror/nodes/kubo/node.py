@@ -59,7 +59,7 @@ from ipwhl_mirror.nodes.kubo.staging import (
 from ipwhl_mirror.nodes.kubo.walking import SIDE_BY_SIDE, exported_dag, walked_dag
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ipwhl_mirror.ipld.cid import Cid
@@ -259,6 +259,12 @@ class KuboNode:
 
     async def resolve_name(self, name: str) -> ResolvedName:
         return await naming.resolve(await self._ready(), name)
+
+    async def name_keys(self) -> Mapping[str, str]:
+        return await naming.keys(await self._ready())
+
+    async def publish_name(self, key: str, cid: Cid) -> None:
+        await naming.publish(await self._ready(), key, cid)
 
     async def examine(self) -> Sequence[Finding]:
         return await examine(await self._ready(), self.address)
