@@ -84,7 +84,7 @@ def open_session(tmp_path: Path) -> OpenSession:
         *gateways: str, read_only: bool = False, reserve_free: int = 0, directory: str = "data"
     ) -> AbstractAsyncContextManager[Session]:
         config = Config(
-            node=NodeConfig(spec="embedded", gateways=gateways, stall_timeout=0.5),
+            node=NodeConfig(spec="embedded", gateways=gateways, stall_timeout=5.0),
             storage=StorageConfig(reserve_free=reserve_free),
         )
         return Session.open(

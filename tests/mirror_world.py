@@ -63,9 +63,7 @@ class Campus:
     @property
     def settings(self) -> Settings:
         """Of its sessions."""
-        node = NodeConfig(
-            spec=self.node, gateways=(self.origin.url,), stall_timeout=0.5 if self.node == "embedded" else 5.0
-        )
+        node = NodeConfig(spec=self.node, gateways=(self.origin.url,), stall_timeout=10.0)
         mirrors = {"campus": self.mirror, **self.others}
         return Settings(
             data_dir=self.directory / "data",

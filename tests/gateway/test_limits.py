@@ -116,7 +116,7 @@ async def test_answer_that_nobody_takes_is_broken_off(tmp_path: Path, kept: str)
     shelf, target = shelf_with_big(tmp_path if kept == "sendfile" else None)
     request = f"GET {target}{'?format=car' if kept == 'car' else ''} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     async with (
-        serving(shelf, limited(idle_s=0.1)) as (_, client),
+        serving(shelf, limited(idle_s=1.0)) as (_, client),
         connected(client, 1, request.encode()) as ((reader, _),),
     ):
         await reader.readuntil(b"\r\n\r\n")
@@ -146,7 +146,7 @@ async def test_each_piece_taken_moves_the_deadline() -> None:
 async def test_silent_connection_is_closed(data: bytes) -> None:
     """After the idle time without a whole request."""
     async with (
-        serving(Shelf(), limited(idle_s=0.1)) as (_, client),
+        serving(Shelf(), limited(idle_s=1.0)) as (_, client),
         connected(client, 1, data) as ((reader, _),),
         asyncio.timeout(10),
     ):
@@ -204,7 +204,7 @@ async def test_node_that_never_answers_is_a_503() -> None:
     """A client is not kept waiting longer than the idle time."""
     shelf = Stuck()
     six = shelf.add_file(SIX, b"").cid
-    async with serving(shelf, limited(idle_s=0.1)) as (_, client):
+    async with serving(shelf, limited(idle_s=1.0)) as (_, client):
         answer = await client.get(f"/ipfs/{six}")
         assert answer.status == 503 and "did not answer in time" in answer.text
 

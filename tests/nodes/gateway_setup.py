@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.simulators.faults import Fault
     from tests.simulators.files import MemoryAssembly
 
-HASTY = Transfer(stall_timeout_s=0.1)
+HASTY = Transfer(stall_timeout_s=1.0)
 """For tests in which a gateway stalls; a slow machine does not matter to the others."""
 
 

@@ -47,7 +47,7 @@ async def server(answer: bytes, asked: list[bytes] | None = None) -> AsyncIterat
 async def fetched(url: str, times: int = 1) -> str:
     """What comes of asking this server for the block so often: its bytes as text, or why not."""
     time = FakeTime()
-    transfer = Transfer(stall_timeout_s=0.5)
+    transfer = Transfer(stall_timeout_s=10.0)
     async with GatewayPool([url], transfer, clock=time.clock, sleep=time.sleep) as pool:
         try:
             return [await fetch_block(pool, CID) for _ in range(times)][-1].decode()

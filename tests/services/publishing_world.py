@@ -96,7 +96,7 @@ def session_at(
 ) -> contextlib.AbstractAsyncContextManager[Session]:
     """A session with a node of its own that may ask loopback."""
     config = Config(
-        node=NodeConfig(spec="embedded", stall_timeout=0.5),
+        node=NodeConfig(spec="embedded", stall_timeout=10.0),
         storage=StorageConfig(reserve_free=reserve_free),
         sources=SourcesConfig(private_hosts=private_hosts),
     )

@@ -58,18 +58,22 @@ async def test_a_hook_gets_the_event_and_runs_in_the_data_directory(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("script", "reason"),
+    ("script", "limit_s", "reason"),
     [
-        ("import sys; sys.exit(3)", "ended with 3"),
-        ("import os; os.kill(os.getpid(), 15)", "was ended by signal 15"),
-        ("import time; time.sleep(60)", "not done after 0.3 s"),
-        ("import os, time; os.fork(); time.sleep(60)", "not done after 0.3 s"),
+        ("import sys; sys.exit(3)", 60.0, "ended with 3"),
+        ("import os; os.kill(os.getpid(), 15)", 60.0, "was ended by signal 15"),
+        ("import time; time.sleep(60)", 0.3, "not done after 0.3 s"),
+        ("import os, time; os.fork(); time.sleep(60)", 0.3, "not done after 0.3 s"),
     ],
     ids=["fails", "killed", "hangs", "hangs with a child"],
 )
-async def test_what_a_hook_does_wrong_is_told(script: str, reason: str, tmp_path: Path) -> None:
+async def test_what_a_hook_does_wrong_is_told(
+    script: str, limit_s: float, reason: str, tmp_path: Path
+) -> None:
     """In words, and nothing is raised; what it started is ended with it."""
-    result = await run_hook(settings(tmp_path), "on_new", [sys.executable, "-c", script], EVENT, limit_s=0.3)
+    result = await run_hook(
+        settings(tmp_path), "on_new", [sys.executable, "-c", script], EVENT, limit_s=limit_s
+    )
     assert result.reason == reason
 
 

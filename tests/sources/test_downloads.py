@@ -321,7 +321,7 @@ async def test_silence_ends(tmp_path: Path) -> None:
 
     async with served(answer) as url:
         with pytest.raises(SourceUnreachable, match="cannot be read"):
-            await fetch(wanted(url, tmp_path), idle_s=0.05)
+            await fetch(wanted(url, tmp_path), idle_s=0.5)
         silence.set()
     assert wanted(url, tmp_path).part.read_bytes()[:100] == DATA[:100]
 
