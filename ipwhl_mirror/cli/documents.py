@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING, Any
 from ipwhl_mirror.domain.selections import SELECTION_RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from ipwhl_mirror.domain.diffs import ProjectDiff, ReleaseDiff
     from ipwhl_mirror.domain.plans import Amount
     from ipwhl_mirror.domain.releases import PlatformRow, Wheel
-    from ipwhl_mirror.nodes.base import Finding, GcPreview
     from ipwhl_mirror.services.holdings import Holding
-    from ipwhl_mirror.services.mirror_addresses import MirrorAddress
     from ipwhl_mirror.services.overview import ReleaseStatus, ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
-    from ipwhl_mirror.services.places import Said
-    from ipwhl_mirror.services.planning import PinForecast, UnpinForecast
+    from ipwhl_mirror.services.planning import PinForecast
     from ipwhl_mirror.services.releases import LoadedRelease
-    from ipwhl_mirror.services.removals import Removal
-    from ipwhl_mirror.services.serving import PipConfig
-    from ipwhl_mirror.services.storage import PruneForecast
-    from ipwhl_mirror.services.transfer import ExportReport, ImportReport
     from ipwhl_mirror.services.verifying import VerifyReport
     from ipwhl_mirror.state.database import TrackedRelease
 
@@ -160,44 +153,6 @@ def pin(report: PinReport) -> Document:
     return result
 
 
-def unpin(command: str, forecast: UnpinForecast) -> Document:
-    """`plan --unpin` and `unpin`."""
-    return document(
-        command,
-        release=release(forecast.loaded.tracked),
-        **_removal(forecast.removal),
-        mirrors=list(forecast.mirrors),
-    )
-
-
-def _removal(removal: Removal) -> Document:
-    return {
-        "pins": [
-            {**line, **amount(going.amount)}
-            for line, going in zip(pins(going.holding for going in removal.going), removal.going, strict=True)
-        ],
-        "leaving": amount(removal.plan.leaving),
-        "staying": amount(removal.plan.staying),
-        "reclaimable": amount(removal.plan.reclaimable),
-        "exact": not removal.unread,
-    }
-
-
-def prune(forecast: PruneForecast) -> Document:
-    """`prune`."""
-    return document(
-        "prune",
-        kept=[release(tracked) for tracked in forecast.kept],
-        **_removal(forecast.removal),
-        retired=[
-            {"mirror": gone.mirror, "label": gone.label, "cid": str(gone.cid)} for gone in forecast.retired
-        ],
-        listings=[str(cid) for cid in forecast.listings],
-        forgotten=list(forecast.forgotten),
-        spared=list(forecast.spared),
-    )
-
-
 def status(report: StatusReport, mirrors: list[Document]) -> Document:
     """`status`; `mirrors` as `mirror_report` tells them."""
     node = report.node
@@ -281,125 +236,5 @@ def verify(report: VerifyReport) -> Document:
                 "reason": damage.block.reason.value,
             }
             for damage in report.broken
-        ],
-    )
-
-
-def gc(command: str, preview: GcPreview, *, removed: bool) -> Document:
-    """`gc`."""
-    return document(
-        command,
-        removed=removed,
-        blocks=preview.blocks,
-        bytes=preview.bytes,
-        partial_bytes=preview.partial_bytes,
-        whole_store=preview.whole_store,
-    )
-
-
-def published(loaded: LoadedRelease, said: Said) -> Document:
-    """`publish`; `feed ipns git_tag`: as what it was announced there, null where it was not; `new` is false
-    where that was there before."""
-    feed, tag = said.feed, said.git_tag
-    known = {place.value for place in said.known}
-    return document(
-        "publish",
-        cid=str(loaded.tracked.cid),
-        label=loaded.tracked.label,
-        wheels=len(loaded.release.wheels),
-        bytes=loaded.release.bytes,
-        projects=len(loaded.release.projects),
-        feed=None
-        if feed is None
-        else {
-            "source": feed.repository,
-            "label": feed.label,
-            "new": "feed" not in known,
-            "sequence": feed.sequence,
-            "signer": feed.signer,
-            "published_at": time(feed.published_at),
-            "expires_at": time(feed.expires_at),
-        },
-        ipns=None if said.ipns is None else {"key": said.ipns.key, "name": said.ipns.name},
-        git_tag=None
-        if tag is None
-        else {
-            "tag": tag.label,
-            "new": "git tag" not in known,
-            "commit": tag.commit,
-            "signer": tag.signer,
-        },
-    )
-
-
-def imported(report: ImportReport) -> Document:
-    """`import`: the release's totals, and what of it came from the file."""
-    return document(
-        "import",
-        cid=str(report.loaded.tracked.cid),
-        label=report.loaded.tracked.label,
-        wheels=len(report.loaded.release.wheels),
-        bytes=report.loaded.release.bytes,
-        kept={"wheels": report.wheels, "bytes": report.bytes},
-        pinned=[str(cid) for cid in report.pinned],
-    )
-
-
-def exported(report: ExportReport) -> Document:
-    """`export`."""
-    return document(
-        "export",
-        release=release(report.loaded.tracked),
-        roots=[str(cid) for cid in report.roots],
-        wheels=report.wheels,
-        bytes=report.bytes,
-        file_bytes=report.file_bytes,
-    )
-
-
-def pip_config(config: PipConfig) -> Document:
-    """`pip-config`."""
-    return document(
-        "pip-config",
-        release=release(config.loaded.tracked),
-        addresses=[
-            {
-                "url": address.url,
-                "selection": address.selection,
-                "tested": address.tested,
-                "gateway": "ipwhl-mirror" if address.is_ours else "node",
-                "fetches": address.gateway.fetches,
-            }
-            for address in config.addresses
-        ],
-    )
-
-
-def mirror_address(address: MirrorAddress) -> Document:
-    """`pip-config MIRROR`; `release` is what the mirror is at, null before its first run is done."""
-    current = address.current
-    return document(
-        "pip-config",
-        mirror=address.name,
-        release=None if current is None else {"label": current.label, "cid": str(current.cid)},
-        configured=address.configured,
-        public_url=address.public,
-        addresses=[{"url": address.url, "tested": address.tested, "gateway": "ipwhl-mirror"}],
-    )
-
-
-def doctor(findings: Sequence[Finding]) -> Document:
-    """`doctor`."""
-    return document(
-        "doctor",
-        findings=[
-            {
-                "check": finding.check,
-                "health": finding.health.value,
-                "found": finding.found,
-                "why": finding.why,
-                "remedy": finding.remedy,
-            }
-            for finding in findings
         ],
     )

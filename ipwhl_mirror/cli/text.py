@@ -18,15 +18,11 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.diffs import ProjectDiff, ReleaseDiff
     from ipwhl_mirror.domain.plans import Amount
     from ipwhl_mirror.domain.releases import PlatformRow
-    from ipwhl_mirror.nodes.base import GcPreview
     from ipwhl_mirror.services.holdings import Holding
     from ipwhl_mirror.services.overview import ShowReport, StatusReport
     from ipwhl_mirror.services.pinning import PinReport
-    from ipwhl_mirror.services.planning import PinForecast, UnpinForecast
+    from ipwhl_mirror.services.planning import PinForecast
     from ipwhl_mirror.services.releases import LoadedRelease
-    from ipwhl_mirror.services.removals import Removal
-    from ipwhl_mirror.services.storage import PruneForecast
-    from ipwhl_mirror.services.transfer import ExportReport, ImportReport
     from ipwhl_mirror.services.verifying import VerifyReport
 
 _NUMERIC = frozenset({"wheels", "bytes", "pinned", "pinned bytes", "blocks", "age"})
@@ -78,6 +74,16 @@ def platforms(rows: Iterable[PlatformRow]) -> None:
             for row in rows
         ),
     )
+
+
+def holding_line(holding: Holding) -> str:
+    """One pin: its CID, its selection, when it was verified, whose it is."""
+    verified = "not verified"
+    if holding.verification is not None:
+        verified = f"verified {holding.verification.verified_at:%Y-%m-%d %H:%M} UTC"
+    foreign = ", not ours" if holding.pin.adopted else ""
+    what = "a subset" if holding.pin.selection is None else _selected(holding.pin.selection)
+    return f"{holding.pin.cid}  {what or 'whole release'}  {verified}{foreign}"
 
 
 def show(report: ShowReport, *, wheels: bool) -> None:
@@ -152,54 +158,6 @@ def pin(report: PinReport) -> None:
         click.echo(f"  {part.tree.cid}  {_selected(part.selection.cli_text()) or 'whole release'}")
 
 
-def removal(what: Removal) -> list[str]:
-    """What `unpin` and `prune` would remove, in lines."""
-    lines = [f"{len(what.going)} pin(s) to remove:"]
-    lines += [f"  {_holding(going.holding)}  {amount(going.amount)}" for going in what.going]
-    plan = what.plan
-    at_most = "at most " if what.unread else ""
-    lines.append(
-        f"{amount(plan.leaving)} leave the pin set; {amount(plan.staying)} stay under other pins; "
-        f"{at_most}{amount(plan.reclaimable)} become reclaimable at the next gc"
-    )
-    if what.unread:
-        lines.append(f"{what.unread} pin(s) of other programs may share some of it: --exact reads them")
-    return lines
-
-
-def unpinning(forecast: UnpinForecast) -> list[str]:
-    """What `unpin` would remove, in lines, and whom that would harm."""
-    lines = removal(forecast.removal)
-    lines += [f"mirror {name} leads to it: its next sync fetches it again" for name in forecast.mirrors]
-    return lines
-
-
-def pruning(forecast: PruneForecast) -> list[str]:
-    """What `prune` would let go, in lines."""
-    lines = [f"mirror {name} is not configured any more: its address goes" for name in forecast.forgotten]
-    lines += [
-        f"mirror {gone.mirror} keeps {safe_text(gone.label or str(gone.cid))} no longer"
-        for gone in forecast.retired
-        if gone.mirror not in forecast.forgotten
-    ]
-    lines += removal(forecast.removal)
-    if forecast.listings:
-        lines.append(f"{plural(len(forecast.listings), 'pin')} of directories go too")
-    return lines
-
-
-def garbage(preview: GcPreview) -> list[str]:
-    """What `gc` would remove, in lines."""
-    lines = [f"{plural(preview.blocks, 'block')}, {size(preview.bytes)} under no pin"]
-    if preview.partial_bytes:
-        lines.append(
-            f"of these {size(preview.partial_bytes)} are unfinished downloads that a pin could resume"
-        )
-    if preview.whole_store:
-        lines.append("that is all of this node: what other programs left unpinned on it goes too")
-    return lines
-
-
 def status(report: StatusReport) -> None:
     """`status`."""
     node = report.node
@@ -224,7 +182,7 @@ def status(report: StatusReport) -> None:
         if item.index.problem:
             click.echo(f"  {item.index.problem}; fetch it again: {item.remedy}")
         for holding in item.holdings:
-            click.echo(f"  pin {_holding(holding)}")
+            click.echo(f"  pin {holding_line(holding)}")
         platforms(item.rows)
 
 
@@ -265,26 +223,6 @@ def verify(report: VerifyReport) -> None:
         )
 
 
-def published(loaded: LoadedRelease) -> None:
-    """`publish`: the CID, alone on its line."""
-    click.echo(str(loaded.tracked.cid))
-
-
-def imported(report: ImportReport) -> None:
-    """`import`."""
-    click.echo(f"{report.loaded.tracked.label or 'release'}  {report.loaded.tracked.cid}")
-    click.echo(f"tracked; {report.wheels} wheels, {size(report.bytes)} from the file")
-    for cid in report.pinned:
-        click.echo(f"pinned {cid}")
-
-
-def exported(report: ExportReport) -> None:
-    """`export`."""
-    click.echo(f"{report.wheels} wheels, {size(report.file_bytes)}")
-    for root in report.roots:
-        click.echo(f"root {root}")
-
-
 def _claimed_amount(value: Amount) -> str:
     return f"{plural(value.wheels, 'wheel')} {claimed(value.bytes)}"
 
@@ -292,15 +230,6 @@ def _claimed_amount(value: Amount) -> str:
 def _selected(options: str) -> str:
     """A selection's text; that of a lock with hundreds of projects is cut in its middle."""
     return shorten_middle(options, _LONGEST_SELECTION, mark=" ... ")
-
-
-def _holding(holding: Holding) -> str:
-    verified = "not verified"
-    if holding.verification is not None:
-        verified = f"verified {holding.verification.verified_at:%Y-%m-%d %H:%M} UTC"
-    foreign = ", not ours" if holding.pin.adopted else ""
-    what = "a subset" if holding.pin.selection is None else _selected(holding.pin.selection)
-    return f"{holding.pin.cid}  {what or 'whole release'}  {verified}{foreign}"
 
 
 def _versions(entry: ProjectDiff) -> tuple[str, str]:

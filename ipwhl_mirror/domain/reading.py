@@ -124,6 +124,19 @@ class TreeReader:
         elif self._directories.is_complete:
             self._advance()
 
+    def skip(self, cid: Cid) -> bool:
+        """Say that a block of the last `needed()` is not to be had.
+
+        Returns:
+            True where the reader goes on: an index does not keep what has a project's name and is no
+            directory. What it leaves out wrongly is found by building the tree anew. False where the block
+            must be had.
+        """
+        if self._kind is TreeKind.RELEASE or self._phase is not _Phase.RELEASE:
+            return False
+        self._release.skip(cid)
+        return True
+
     def finish(self) -> Recognised:
         """What the CID is.
 

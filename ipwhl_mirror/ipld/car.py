@@ -93,12 +93,14 @@ class CarParser:
         if self._fault is not None:
             raise self._fault
         self._buffer += data
+        blocks: list[CarBlock] = []
         try:
-            return self._read()
+            self._read(blocks)
         except IpldError as fault:
             self._fault = fault
             self._buffer.clear()
             raise
+        return blocks
 
     def finish(self) -> None:
         """Say that the file ends here.
@@ -114,8 +116,7 @@ class CarParser:
         if self._buffer:
             raise MalformedCar("it ends inside a block", offset=self._offset + len(self._buffer))
 
-    def _read(self) -> list[CarBlock]:
-        blocks: list[CarBlock] = []
+    def _read(self, blocks: list[CarBlock]) -> None:
         at = 0
         with memoryview(self._buffer) as view:
             while (span := self._section(view, at)) is not None:
@@ -126,7 +127,6 @@ class CarParser:
                     blocks.append(self._block(view, start, at))
         self._offset += at
         del self._buffer[:at]
-        return blocks
 
     def _check(self, cid: Cid, data: bytes) -> None:
         cid.check(data)
@@ -173,6 +173,50 @@ class UncheckedCarParser(CarParser):
 
     def _check(self, cid: Cid, data: bytes) -> None:
         pass
+
+
+class SalvagingCarParser(UncheckedCarParser):
+    """Reads all that can be read of a CAR that may be cut or damaged, without hashing its blocks.
+
+    Only a header that cannot be read is raised. What ends it later is in `fault`, and every block before that
+    is given.
+    """
+
+    @property
+    def fault(self) -> IpldError | None:
+        """Why it was not read to its end; None where it was, as far as it is known."""
+        return self._fault
+
+    def feed(self, data: bytes | bytearray | memoryview) -> list[CarBlock]:
+        """See CarParser; after a fault nothing more is given.
+
+        Raises:
+            MalformedCar: the header cannot be read.
+        """
+        blocks: list[CarBlock] = []
+        if self._fault is None:
+            self._buffer += data
+            try:
+                self._read(blocks)
+            except IpldError as fault:
+                self._fault = fault
+                self._buffer.clear()
+        if self._fault is not None and self.roots is None:
+            raise self._fault
+        return blocks
+
+    def finish(self) -> None:
+        """See CarParser; a cut is a fault like any other.
+
+        Raises:
+            MalformedCar: it was cut inside the header.
+        """
+        try:
+            super().finish()
+        except IpldError as fault:
+            if self.roots is None:
+                raise
+            self._fault = fault
 
 
 def _section_cid(view: memoryview, start: int, stop: int, offset: int) -> tuple[Cid, int]:

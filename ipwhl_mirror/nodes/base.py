@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.nodes.car_blocks import CarBlocks
 
 
 class Reach(Enum):
@@ -287,11 +288,18 @@ class Node(Protocol):
         The file at `path` is read once and left alone. Raises OSError of reading it.
         """
 
-    async def import_car(self, path: Path, roots: Iterable[Cid]) -> None:
-        """Store the DAGs under `roots` from a CAR whose every block was hashed by the caller, unpinned.
+    async def import_car(
+        self, car: CarBlocks, roots: Iterable[Cid], *, on_block: Callable[[int], None] = ...
+    ) -> None:
+        """Store the DAGs under `roots` from a CAR that was read whole, unpinned. What is here already is not
+        written again, as far as the node knows; nothing else of the CAR is stored.
+
+        Args:
+            on_block: told the bytes of each block that was taken from the CAR.
 
         Raises:
-            BlockNotFound: a DAG is not whole in the CAR; whole file DAGs met before stay.
+            BlockNotFound: a DAG is not whole in the CAR; files that are stay, and of the others what the node
+                can go on from.
         """
 
     async def file_size(self, cid: Cid) -> int:

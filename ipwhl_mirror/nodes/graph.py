@@ -31,3 +31,24 @@ def links_of(cid: Cid, block: bytes) -> tuple[Link, ...]:
         raise
     except MalformedBlock:
         return ()
+
+
+def unseen_links(cid: Cid, block: bytes, seen: set[tuple[bytes, bool]]) -> list[Cid]:
+    """What a block links to and is not in `seen`, the last first; it is added there.
+
+    A block that is linked both raw and as dag-pb is two things: nothing is below the first.
+
+    Raises:
+        ForbiddenBlock: see `links_of`.
+    """
+    fresh: list[Cid] = []
+    for link in links_of(cid, block):
+        if (key := seen_key(link.cid)) not in seen:
+            seen.add(key)
+            fresh.append(link.cid)
+    return fresh[::-1]
+
+
+def seen_key(cid: Cid) -> tuple[bytes, bool]:
+    """What tells blocks apart on a walk: the digest, and whether it is named raw."""
+    return cid.digest, cid.codec == RAW

@@ -19,6 +19,7 @@ from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
 from ipwhl_mirror.services.errors import GuardRefused, NothingSelected
 from ipwhl_mirror.services.events import ProgressSink, ignore
 from ipwhl_mirror.services.mirror_events import EventKind
+from ipwhl_mirror.services.mirrors import was_brought
 from ipwhl_mirror.services.pinning import pin_held
 from ipwhl_mirror.services.planning import forecast_loaded
 from ipwhl_mirror.services.releases import LoadedRelease, load_tracked, track_held
@@ -202,12 +203,15 @@ class Advance:
 
     async def _claim(self, forecast: PinForecast) -> None:
         """Write down which pins the mirror needs. What is pinned and no mirror asked for is somebody's: it is
-        not this mirror's to remove."""
+        not this mirror's to remove, unless an import brought it."""
         on_node = await self.session.node.pinned()
         roles = {pin.cid.digest: pin.role for pin in self._table.pins()}
 
         def role(root: Cid) -> PinRole:
-            return roles.get(root.digest, PinRole.FOUND) if root.digest in on_node else PinRole.PART
+            if root.digest not in on_node:
+                return PinRole.PART
+            found = PinRole.PART if was_brought(self.session, root) else PinRole.FOUND
+            return roles.get(root.digest, found)
 
         self._table.claim(self._need(part.tree.cid, role(part.tree.cid)) for part in forecast.plan.parts)
 

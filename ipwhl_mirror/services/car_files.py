@@ -1,93 +1,63 @@
-"""A CAR file read as a set of blocks: scanned once, every block hashed, then found by random access.
+"""A CAR file opened for import: read once, every block hashed, with progress.
 
-Memory holds one small entry a block, never the blocks. Nothing here stores anything on a node.
+What is cut or damaged is no error yet: `CarBlocks` says what there is.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.ipld.car import CarParser
 from ipwhl_mirror.ipld.errors import MalformedCar
-from ipwhl_mirror.ipld.files import parse_file_node
+from ipwhl_mirror.nodes.car_blocks import CarBlocks
 from ipwhl_mirror.services.errors import TransferFailed
 from ipwhl_mirror.services.events import Phase, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.services.events import ProgressSink
 
-_CHUNK = 1 << 20
 
+@asynccontextmanager
+async def open_car(path: Path, sink: ProgressSink) -> AsyncIterator[CarBlocks]:
+    """Open a CAR and read it whole.
 
-class CarFile:
-    """A scanned CAR.
-
-    Attributes:
-        path: the file.
-        roots: of its header.
+    Raises:
+        TransferFailed: it cannot be read, or is no CAR.
     """
+    try:
+        car = CarBlocks(path)
+    except OSError as error:
+        raise TransferFailed(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        await _read(car, sink)
+        yield car
+    finally:
+        car.close()
 
-    def __init__(self, path: Path, roots: tuple[Cid, ...], places: dict[bytes, tuple[int, int]]) -> None:
-        self.path = path
-        self.roots = roots
-        self._places = places
 
-    @classmethod
-    async def scan(cls, path: Path, sink: ProgressSink) -> CarFile:
-        """Read and hash the whole file.
+def fault_of(car: CarBlocks) -> str:
+    """Why a CAR was not read to its end, in words."""
+    if not isinstance(car.fault, MalformedCar):
+        return "it is damaged"
+    if car.fault.reason.startswith("it ends"):
+        return f"it ends too early, at byte {car.fault.offset}"
+    return f"it is damaged at byte {car.fault.offset} ({car.fault.reason})"
 
-        Raises:
-            TransferFailed: it cannot be read.
-            MalformedCar, HashMismatch, MalformedBlock: it is cut, damaged, or no CARv1.
-        """
-        parser = CarParser()
-        places: dict[bytes, tuple[int, int]] = {}
-        try:
-            with path.open("rb") as file:
-                total, done = os.fstat(file.fileno()).st_size, 0
-                while chunk := await asyncio.to_thread(file.read, _CHUNK):
-                    for block in parser.feed(chunk):
-                        places[block.cid.digest] = (block.offset, len(block.data))
-                    done += len(chunk)
-                    sink(Progress(phase=Phase.IMPORT, done_bytes=done, total_bytes=total))
-        except OSError as error:
-            raise TransferFailed(f"{path} cannot be read: {error.strerror}") from error
-        parser.finish()
-        if not parser.roots:
-            raise MalformedCar("it names no root", offset=0)
-        return cls(path, tuple(parser.roots), places)
 
-    def __contains__(self, digest: bytes) -> bool:
-        return digest in self._places
-
-    def read(self, digest: bytes) -> bytes | None:
-        """The block with this digest, or None; it was hashed by the scan."""
-        place = self._places.get(digest)
-        if place is None:
-            return None
-        with self.path.open("rb") as file:
-            file.seek(place[0])
-            return file.read(place[1])
-
-    def has_file(self, root: Cid) -> bool:
-        """Whether every block of this file's DAG is in the CAR.
-
-        Raises:
-            MalformedBlock: a block of it is no UnixFS file.
-        """
-        pending, seen = [root], {root.digest}
-        while pending:
-            cid = pending.pop()
-            block = self.read(cid.digest)
-            if block is None:
-                return False
-            for child, _ in parse_file_node(cid, block).children:
-                if child.digest not in seen:
-                    seen.add(child.digest)
-                    pending.append(child)
-        return True
+async def _read(car: CarBlocks, sink: ProgressSink) -> None:
+    done = 0
+    try:
+        while taken := await asyncio.to_thread(car.take):
+            done += taken
+            sink(Progress(phase=Phase.IMPORT, done_bytes=done, total_bytes=max(car.size, done)))
+    except OSError as error:
+        raise TransferFailed(f"{car.path} cannot be read: {error.strerror}") from error
+    except MalformedCar as error:
+        raise TransferFailed(
+            f"{car.path} is no CAR of a release: {error.reason}, at byte {error.offset}",
+            hint="`ipwhl-mirror export` and `ipfs dag export` write such files",
+        ) from error

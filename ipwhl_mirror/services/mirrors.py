@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.state.mirrors import Mirrored, Sync
 
 _NEXT = "next sync"
+_BEGUN = "begun"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,32 @@ def is_held(session: Session, name: str, source: str) -> bool:
     trust = _trust(session).get(source)
     last = None if trust is None else newest(trust)
     return last is not None and session.state.setting(_hold(name)) == _text(last[1])
+
+
+def begin_bringing(session: Session, root: Cid) -> None:
+    """Remember that an import is about to make a pin."""
+    session.state.remember(_brought(root), _BEGUN)
+
+
+def end_bringing(session: Session, root: Cid) -> None:
+    """Remember that the pin is made, by this import or one that was killed: a mirror that takes this part may
+    let it go again."""
+    if session.state.setting(_brought(root)) == _BEGUN:
+        session.state.remember(_brought(root), _pinned_at(session, root))
+
+
+def was_brought(session: Session, root: Cid) -> bool:
+    """Whether the pin that is known here of a root was made by an import, and not by a person since."""
+    return session.state.setting(_brought(root)) == _pinned_at(session, root) != ""
+
+
+def _brought(root: Cid) -> str:
+    return f"brought {root.digest.hex()}"
+
+
+def _pinned_at(session: Session, root: Cid) -> str:
+    pins = [pin for pin in session.state.known_pins() if pin.cid.digest == root.digest and not pin.adopted]
+    return pins[0].created_at.isoformat() if pins else ""
 
 
 def _hold(name: str) -> str:

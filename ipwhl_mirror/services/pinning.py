@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ipwhl_mirror.domain.plans import PartPlan
-    from ipwhl_mirror.domain.releases import Wheel
+    from ipwhl_mirror.domain.releases import Release, Wheel
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.ipld.directories import Tree
     from ipwhl_mirror.nodes.base import PinProgress
     from ipwhl_mirror.services.planning import PinForecast
     from ipwhl_mirror.services.releases import LoadedRelease
@@ -146,24 +147,9 @@ class _Run:
         return tuple(wheels.items())
 
     async def _read_back(self, part: PartPlan, before: Sequence[Holding]) -> None:
-        session = self.session
-        whole = [held for held in before if held.verification is not None and held.verification.trusted]
-        trusted = await kept_digests(session, whole, self.loaded.release)
-        wheels = [wheel for wheel in part.wheels if wheel.cid.digest not in trusted.digests]
-        await check_directories(
-            session, [*(cid for cid, _ in part.tree.blocks), *self.loaded.release.index_blocks], self.reading
+        await read_back(
+            self.session, self.loaded.release, part.tree, part.wheels, before, self.reading, self.sink
         )
-        if part.tree.cid.digest == self.loaded.release.root.digest:
-            await check_other_entries(session, self.loaded.release, self.reading)
-        await check_wheels(session, wheels, self.reading, self.sink)
-        if self.reading.broken:
-            raise DamageFound(
-                f"{len(self.reading.broken)} block(s) do not read back after fetching",
-                hint="the disk may be failing; `ipwhl-mirror verify --repair` fetches them again",
-                details=[f"{b.wheel.filename if b.wheel else 'index'}: {b.cid} {b.reason.value}"
-                         for b in self.reading.broken],
-            )  # fmt: skip
-        session.state.record_verified(part.tree.cid, session.clock())
 
     def _fetching(self, progress: PinProgress) -> None:
         self.current, self.current_items = progress.bytes, progress.items
@@ -184,6 +170,42 @@ class _Run:
                     note=note,
                 )
             )
+
+
+async def read_back(
+    session: Session,
+    release: Release,
+    tree: Tree,
+    wheels: Iterable[Wheel],
+    before: Iterable[Holding],
+    reading: Reading,
+    sink: ProgressSink,
+) -> None:
+    """Hash what a new pin keeps, but for wheels that were verified under a pin that never lapsed, and write
+    down that it was.
+
+    Args:
+        tree: of the part that is pinned, with these wheels.
+        before: the holdings of the moment before it was pinned.
+
+    Raises:
+        DamageFound: a block is missing or damaged.
+    """
+    whole = [held for held in before if held.verification is not None and held.verification.trusted]
+    trusted = await kept_digests(session, whole, release)
+    fresh = [wheel for wheel in wheels if wheel.cid.digest not in trusted.digests]
+    await check_directories(session, [*(cid for cid, _ in tree.blocks), *release.index_blocks], reading)
+    if tree.cid.digest == release.root.digest:
+        await check_other_entries(session, release, reading)
+    await check_wheels(session, fresh, reading, sink)
+    if reading.broken:
+        raise DamageFound(
+            f"{len(reading.broken)} block(s) do not read back after fetching",
+            hint="the disk may be failing; `ipwhl-mirror verify --repair` fetches them again",
+            details=[f"{b.wheel.filename if b.wheel else 'index'}: {b.cid} {b.reason.value}"
+                     for b in reading.broken],
+        )  # fmt: skip
+    session.state.record_verified(tree.cid, session.clock())
 
 
 def _base(held: Sequence[Holding], part: PartPlan, loaded: LoadedRelease) -> Cid | None:

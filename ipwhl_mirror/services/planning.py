@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Set
 
     from ipwhl_mirror.config import StorageConfig
+    from ipwhl_mirror.domain.plans import Amount
     from ipwhl_mirror.domain.selections import Selection
+    from ipwhl_mirror.nodes.base import NodeStatus
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
 
@@ -87,29 +89,35 @@ async def forecast_loaded(
     plan = plan_pin(loaded.release, selection, here=await digests_here(session, loaded, pins), pinned=pins)
     status = await session.node.status()
     storage = storage or session.settings.config.storage
-    after = status.free_bytes - plan.fetch.bytes
-    refusal = None
-    if plan.fetch.bytes and after < storage.reserve_free:
-        refusal = (
-            f"{size(plan.fetch.bytes)} to fetch, {size(status.free_bytes)} free: "
-            f"{size(max(after, 0))} would be left, and {size(storage.reserve_free)} are to stay free"
-        )
-    elif storage.budget and status.repo_bytes + plan.fetch.bytes > storage.budget:
-        refusal = (
-            f"{size(plan.fetch.bytes)} to fetch on top of {size(status.repo_bytes)} kept: "
-            f"more than the budget of {size(storage.budget)}"
-        )
-    elif (
-        status.free_inodes is not None and plan.fetch.wheels and status.free_inodes < plan.fetch.wheels + 1000
-    ):
-        refusal = f"{plan.fetch.wheels} wheels to fetch and {status.free_inodes} inodes free on the disk"
     return PinForecast(
         loaded=loaded,
         plan=plan,
         free_bytes=status.free_bytes,
-        free_after_bytes=after,
-        refusal=refusal,
+        free_after_bytes=status.free_bytes - plan.fetch.bytes,
+        refusal=refusal_of(status, storage, plan.fetch, "to fetch"),
     )
+
+
+def refusal_of(status: NodeStatus, storage: StorageConfig, coming: Amount, what: str) -> str | None:
+    """Why so much more may not be put on a node, in words with the numbers; None where it may.
+
+    Args:
+        what: is to be done with it: "to fetch".
+    """
+    after = status.free_bytes - coming.bytes
+    if coming.bytes and after < storage.reserve_free:
+        return (
+            f"{size(coming.bytes)} {what}, {size(status.free_bytes)} free: "
+            f"{size(max(after, 0))} would be left, and {size(storage.reserve_free)} are to stay free"
+        )
+    if storage.budget and status.repo_bytes + coming.bytes > storage.budget:
+        return (
+            f"{size(coming.bytes)} {what} on top of {size(status.repo_bytes)} kept: "
+            f"more than the budget of {size(storage.budget)}"
+        )
+    if status.free_inodes is not None and coming.wheels and status.free_inodes < coming.wheels + 1000:
+        return f"{coming.wheels} wheels {what} and {status.free_inodes} inodes free on the disk"
+    return None
 
 
 async def digests_here(session: Session, loaded: LoadedRelease, pins: Set[bytes]) -> set[bytes]:

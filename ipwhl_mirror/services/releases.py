@@ -111,7 +111,7 @@ async def remember(
     Raises:
         UsageProblem: another release of the source has the label.
     """
-    _check_label_is_free(session, named, label, source)
+    check_label_is_free(session, named, label, source)
     await asyncio.to_thread(lambda: release.index)
     await session.node.put_blocks(release.index.blocks)
     await _pin_index(session, release.index.cid, INDEX_PIN if label is None else f"{INDEX_PIN} {label}")
@@ -272,7 +272,8 @@ def check_label(label: str | None) -> None:
         raise UsageProblem(f"{label!r} is no label", hint="use 1 to 64 of A-Z a-z 0-9 . _ + -")
 
 
-def _check_label_is_free(session: Session, cid: Cid, label: str | None, source: str | None) -> None:
+def check_label_is_free(session: Session, cid: Cid, label: str | None, source: str | None) -> None:
+    """Raise UsageProblem where another release of a source has the label."""
     for release in session.state.releases():
         is_taken = label is not None and (release.label, release.source) == (label, source)
         if is_taken and release.cid.digest != cid.digest:

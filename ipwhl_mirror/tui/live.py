@@ -19,7 +19,6 @@ from ipwhl_mirror.services import (
     overview,
     pinning,
     planning,
-    publishing,
     releases,
     transfer,
     verifying,
@@ -43,6 +42,7 @@ from ipwhl_mirror.tui.backend import (
 )
 from ipwhl_mirror.tui.live_following import LiveFollowing, known_sources
 from ipwhl_mirror.tui.live_jobs import LiveJobs, damage_found
+from ipwhl_mirror.tui.live_publishing import LivePublishing
 from ipwhl_mirror.tui.live_releases import ShownReleases
 from ipwhl_mirror.tui.live_values import (
     pin_lines,
@@ -66,12 +66,13 @@ if TYPE_CHECKING:
     from ipwhl_mirror.services.session import Session
 
 
-class LiveBackend(LiveJobs, LiveFollowing, Backend):
+class LiveBackend(LiveJobs, LiveFollowing, LivePublishing, Backend):
     """Services over one session; an async context manager, whose end removes a demo that was begun."""
 
     def __init__(self, session: Session, *, is_demo: bool = False) -> None:
         LiveJobs.__init__(self, session, Lifetime.RUN if is_demo else Lifetime.KEPT)
         LiveFollowing.__init__(self, session)
+        LivePublishing.__init__(self, session)
         self._session = session
         self._is_demo = is_demo
         self._releases = ShownReleases(session)
@@ -198,19 +199,13 @@ class LiveBackend(LiveJobs, LiveFollowing, Backend):
     async def export(self, cid: Cid, selection: Chosen, path: Path, on_progress: ProgressSink) -> str:
         """See Backend."""
         report = await transfer.export(self._session, str(cid), path, selection, sink=on_progress)
-        return f"{report.wheels} wheels, {size(report.file_bytes)} in {safe_text(str(path))}"
+        return f"{report.selected.wheels} wheels, {size(report.file_bytes)} in {safe_text(str(path))}"
 
     async def import_car(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
         """See Backend."""
         report = await transfer.import_car(self._session, path, label=label, sink=on_progress)
-        return f"{report.loaded.tracked.name}: {report.wheels} wheels, {plural(len(report.pinned), 'pin')}"
-
-    async def publish(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
-        """See Backend."""
-        loaded = await publishing.publish(
-            self._session, publishing.Recipe(inputs=[path]), label=label, sink=on_progress
-        )
-        return f"{len(loaded.release.wheels)} wheels published: {loaded.tracked.cid}"
+        pins = plural(len(report.pinned), "pin")
+        return f"{report.loaded.tracked.name}: {report.kept.wheels} wheels, {pins}"
 
     def index_url(self, cid: Cid) -> str:
         """See Backend."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from ipwhl_mirror.ipld.dagpb import Link
 from ipwhl_mirror.ipld.directories import build_directory
 from ipwhl_mirror.ipld.errors import HashMismatch
 from ipwhl_mirror.nodes.base import Reach
+from ipwhl_mirror.nodes.car_blocks import CarBlocks
 from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound, NoSource
 from tests.nodes.world import FILES, UNKNOWN, blocks_of, broken_part, read, walked, write_car
 from tests.simulators.dags import BIG, SMALL, Dag
@@ -215,11 +217,24 @@ class ContentContract:
         assert (await world.node.whole([*roots, UNKNOWN]) or set()) <= {cid.digest for cid in roots}
 
     async def test_import_car_stores_dags_unpinned(self, world: World, dag: Dag, tmp_path: Path) -> None:
-        """All under the root is here, and no pin."""
+        """All under the root is here, and no pin; each block that was taken is told."""
         write_car(tmp_path / "a.car", dag)
-        await world.node.import_car(tmp_path / "a.car", [dag.root])
+        taken: list[int] = []
+        with closing(CarBlocks.scan(tmp_path / "a.car")) as car:
+            await world.node.import_car(car, [dag.root], on_block=taken.append)
+        assert sorted(taken) == sorted(map(len, dag.blocks.values()))
         assert {block.cid for block in await walked(world.node, dag.root)} == set(dag.blocks)
         assert await world.node.pins() == []
+
+    async def test_import_car_takes_nothing_else(self, world: World, dag: Dag, tmp_path: Path) -> None:
+        """What is under no root that is asked for stays in the file."""
+        write_car(tmp_path / "a.car", dag)
+        wanted, other = dag.files[SMALL][0], dag.files[BIG][0]
+        with closing(CarBlocks.scan(tmp_path / "a.car")) as car:
+            await world.node.import_car(car, [wanted])
+        assert await read(world.node, wanted) == dag.files[SMALL][1]
+        with pytest.raises(BlockNotFound):
+            await blocks_of(world.node.get_blocks([other], Reach.LOCAL))
 
     async def test_a_car_with_a_hole_leaves_its_whole_files(
         self, world: World, dag: Dag, tmp_path: Path
@@ -227,8 +242,8 @@ class ContentContract:
         """BlockNotFound; the files that were whole in it are here."""
         hole, _ = dag.files[BIG]
         write_car(tmp_path / "a.car", dag, without=hole)
-        with pytest.raises(BlockNotFound) as caught:
-            await world.node.import_car(tmp_path / "a.car", [dag.root])
+        with closing(CarBlocks.scan(tmp_path / "a.car")) as car, pytest.raises(BlockNotFound) as caught:
+            await world.node.import_car(car, [dag.root])
         assert caught.value.cid == hole
         cid, data = dag.files[SMALL]
         assert await read(world.node, cid) == data

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.nodes.base import PinHints, Reach
+from ipwhl_mirror.nodes.car_blocks import CarBlocks
 from tests.nodes.world import blocks_of, read, walked, write_car
 from tests.simulators.dags import BIG, Dag, make_release
 from tests.simulators.vectors import content
@@ -141,7 +142,7 @@ def _is_added(site: Site, added: Any) -> None:
 async def _import(node: KuboNode, site: Site) -> None:
     path = site.directory / f"{site.number}.car"
     write_car(path, site.dag)
-    await node.import_car(path, [site.dag.root])
+    await node.import_car(CarBlocks.scan(path), [site.dag.root])
 
 
 async def _walk(node: KuboNode, site: Site) -> Any:

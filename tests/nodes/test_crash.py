@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipwhl_mirror.nodes.base import Pin
+from ipwhl_mirror.nodes.car_blocks import CarBlocks
 from ipwhl_mirror.nodes.embedded.layout import Layout, Step
 from ipwhl_mirror.nodes.embedded.node import EmbeddedNode
 from ipwhl_mirror.nodes.errors import PinFailed
@@ -37,6 +38,7 @@ CHILD = """
 import asyncio, os, sys
 from pathlib import Path
 from ipwhl_mirror.ipld.cid import Cid
+from ipwhl_mirror.nodes.car_blocks import CarBlocks
 from ipwhl_mirror.nodes.embedded.node import EmbeddedNode
 
 directory, step, count, work, *rest = sys.argv[1:]
@@ -52,7 +54,7 @@ def on_step(reached):
 async def main():
     node = EmbeddedNode(Path(directory), [rest[1]] if work == "pin" else [], on_step=on_step)
     if work == "import":
-        await node.import_car(Path(rest[1]), [Cid.parse(rest[0])])
+        await node.import_car(CarBlocks.scan(Path(rest[1])), [Cid.parse(rest[0])])
         await node.pin(Cid.parse(rest[0]), "x")
     elif work == "pin":
         await node.pin(Cid.parse(rest[0]), "x")
@@ -115,7 +117,7 @@ async def test_a_wheel_that_came_is_not_needed_again(
         assert path is not None
         assert path.read_bytes() == data
     car_without_wheels(tmp_path / "rest.car", dag)
-    await node.import_car(tmp_path / "rest.car", [dag.root])
+    await node.import_car(CarBlocks.scan(tmp_path / "rest.car"), [dag.root])
     await node.pin(dag.root, "x")
     assert not [block for block in await walked(node, dag.root) if block.fault]
     left = await node.collect_garbage()
@@ -163,7 +165,7 @@ async def test_a_killed_collection_is_finished_by_the_next(
     node = EmbeddedNode(store_directory)
     for dag in (kept, gone):
         write_car(tmp_path / "a.car", dag)
-        await node.import_car(tmp_path / "a.car", [dag.root])
+        await node.import_car(CarBlocks.scan(tmp_path / "a.car"), [dag.root])
     await node.pin(kept.root, "kept")
     await node.aclose()
     kill_at(step, store_directory, "gc")

@@ -16,7 +16,6 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.ipld.car import CarParser
 from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
 from ipwhl_mirror.ipld.errors import InvalidName
 from ipwhl_mirror.ipld.files import FileBuilder, Wrapper, leaf_block
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipwhl_mirror.ipld.names import Name
+    from ipwhl_mirror.nodes.car_blocks import CarBlocks
 
 _PIECE = 1024 * 1024
 _DEFAULT = Transfer()
@@ -179,16 +179,17 @@ class MemoryNode(MemoryBlocks):
             self.keep(cid, block)
         return AddedFile(cid=built.cid, size=built.size, tsize=built.tsize)
 
-    async def import_car(self, path: Path, roots: Iterable[Cid]) -> None:
+    async def import_car(
+        self, car: CarBlocks, roots: Iterable[Cid], *, on_block: Callable[[int], None] = lambda size: None
+    ) -> None:
         self._enter("import_car")
-        parser = CarParser()
-        found = {block.cid.digest: block.data for block in parser.feed(path.read_bytes())}
-        parser.finish()
 
         async def fetch(cid: Cid) -> bytes:
-            if cid.digest not in found:
+            block = car.read(cid)
+            if block is None:
                 raise BlockNotFound(cid, f"block {cid} is not in the CAR")
-            return found[cid.digest]
+            on_block(len(block))
+            return block
 
         for cid, reason in (await self.bring(roots, fetch, uncounted)).items():
             raise BlockNotFound(cid, reason)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ipwhl_mirror.cli import documents, text
 from ipwhl_mirror.cli.options import EXISTING_FILE, FILE, selection_options, to_selection
 
 if TYPE_CHECKING:
@@ -18,18 +17,30 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("rel")
+@click.argument("rel", metavar="REL|MIRROR")
 @click.argument("file", type=FILE)
 @selection_options
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="REL",
+    help="Leave out the wheels that the same selection of this release has: the other side must have it.",
+)
 @click.pass_obj
-def export(run: Run, /, rel: str, file: Path, **chosen: Any) -> None:
-    """Write the parts of a selection, with their index, to one CAR."""
+def export(run: Run, /, rel: str, file: Path, without: tuple[str, ...], **chosen: Any) -> None:
+    """Write the parts of a selection, with their index, to one CAR; run again, it goes on.
+
+    Of a mirror: what it takes of the release that it is at.
+    """
+    if str(file) == "-":
+        raise click.UsageError("a CAR goes into a file, so that a killed run can go on")
 
     async def work(session: Session, sink: ProgressSink) -> None:
+        from ipwhl_mirror.cli.carrying_report import export_document, export_text
         from ipwhl_mirror.services import transfer
 
-        report = await transfer.export(session, rel, file, to_selection(**chosen), sink=sink)
-        run.emit(documents.exported(report), lambda: text.exported(report))
+        report = await transfer.export(session, rel, file, to_selection(**chosen), without=without, sink=sink)
+        run.emit(export_document(report), lambda: export_text(report))
 
     run.execute(work)
 
@@ -39,12 +50,13 @@ def export(run: Run, /, rel: str, file: Path, **chosen: Any) -> None:
 @click.option("--label", metavar="L", help="A name for the release.")
 @click.pass_obj
 def import_(run: Run, file: Path, label: str | None) -> None:
-    """Track, keep and pin what a CAR holds, every block verified."""
+    """Track, keep, pin and verify what a CAR holds; run again, it goes on."""
 
     async def work(session: Session, sink: ProgressSink) -> None:
+        from ipwhl_mirror.cli.carrying_report import import_document, import_text
         from ipwhl_mirror.services import transfer
 
         report = await transfer.import_car(session, file, label=label, sink=sink)
-        run.emit(documents.imported(report), lambda: text.imported(report))
+        run.emit(import_document(report), lambda: import_text(report))
 
     run.execute(work)

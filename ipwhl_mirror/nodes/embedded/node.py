@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import Finding
+    from ipwhl_mirror.nodes.car_blocks import CarBlocks
     from ipwhl_mirror.nodes.embedded.rows import WholeFile
     from ipwhl_mirror.nodes.embedded.sources import GatewaySource
 
@@ -58,6 +59,8 @@ THREADS = 8
 REPORT_S = 0.1
 _ROUND = 64
 _DEFAULT = Transfer()
+_FROM_FILE = Transfer(concurrency=2)
+"""A file is read from its beginning to its end; one wheel is hashed while the next is written."""
 
 
 class EmbeddedNode:
@@ -151,20 +154,15 @@ class EmbeddedNode:
                 lambda is_wanted: adding.add_file(self._store, path, cid_version, is_wanted)
             )
 
-    async def import_car(self, path: Path, roots: Iterable[Cid]) -> None:
-        opened: list[CarSource] = []
-        try:
-            await self._threads.run_while_wanted(
-                lambda is_wanted: opened.append(CarSource(path, self._threads, is_wanted))
-            )
-            async with self._writing():
-                completion = Completion(self._store, self._threads, opened[0], _DEFAULT)
-                await completion.complete(roots)
-            if (failure := completion.failure) is not None:
-                raise BlockNotFound(*failure.failed[0])
-        finally:
-            for source in opened:
-                source.close()
+    async def import_car(
+        self, car: CarBlocks, roots: Iterable[Cid], *, on_block: Callable[[int], None] = lambda size: None
+    ) -> None:
+        async with self._writing():
+            source = CarSource(car, self._threads, on_block)
+            completion = Completion(self._store, self._threads, source, _FROM_FILE)
+            await completion.complete(roots)
+        if (failure := completion.failure) is not None:
+            raise BlockNotFound(*failure.failed[0])
 
     async def file_size(self, cid: Cid) -> int:
         return await self._threads.run(reading.file_size, self._store, cid)

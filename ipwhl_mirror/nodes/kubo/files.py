@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from ipwhl_mirror.ipld.car import car_header, car_section
 from ipwhl_mirror.ipld.files import parse_file_node
 from ipwhl_mirror.nodes.base import AddedFile
 from ipwhl_mirror.nodes.errors import BlockNotFound, NodeRefused, NodeUnreachable
@@ -16,14 +17,16 @@ from ipwhl_mirror.nodes.kubo.staging import import_blocks, import_car, staging_t
 from ipwhl_mirror.nodes.kubo.walking import local_block
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
     from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.nodes.car_blocks import CarBlocks
     from ipwhl_mirror.nodes.kubo.rpc import Rpc
 
 _PIECE = 1 << 20
+_Piece = tuple[bytes, list[int]]
 
 
 async def add_file(rpc: Rpc, path: Path, cid_version: int) -> AddedFile:
@@ -54,15 +57,44 @@ async def add_file(rpc: Rpc, path: Path, cid_version: int) -> AddedFile:
     return AddedFile(cid=cid, size=size, tsize=int(added.Size))
 
 
-async def import_dags(rpc: Rpc, path: Path, roots: Iterable[Cid]) -> None:
+async def import_dags(
+    rpc: Rpc, car: CarBlocks, roots: Iterable[Cid], on_block: Callable[[int], None]
+) -> None:
     """See `Node.import_car`."""
-    with await asyncio.to_thread(path.open, "rb") as file:
-        await import_car(rpc, _pieces(file))
-    size = (await asyncio.to_thread(path.stat)).st_size
-    tree = staging_tree(roots)
+    wanted = list(dict.fromkeys(roots))
+    if not wanted:
+        return
+    blocks = car.dags(wanted)
+    if (piece := await asyncio.to_thread(_next_piece, blocks)) is not None:
+        await import_car(rpc, _sections(wanted[0], piece, blocks, on_block))
+    tree = staging_tree(wanted)
     await import_blocks(rpc, tree.blocks)
-    if missing := await first_missing(rpc, tree.cid, rpc.stall_s + size / SLOWEST_READ):
+    if missing := await first_missing(rpc, tree.cid, rpc.stall_s + car.size / SLOWEST_READ):
         raise BlockNotFound(missing, f"block {missing} is not in the CAR")
+
+
+async def _sections(
+    root: Cid, first: _Piece, blocks: Iterator[tuple[Cid, bytes]], on_block: Callable[[int], None]
+) -> AsyncIterator[bytes]:
+    """A CAR of these blocks, of which the first piece was read."""
+    yield car_header([root])
+    piece: _Piece | None = first
+    while piece is not None:
+        yield piece[0]
+        for size in piece[1]:
+            on_block(size)
+        piece = await asyncio.to_thread(_next_piece, blocks)
+
+
+def _next_piece(blocks: Iterator[tuple[Cid, bytes]]) -> _Piece | None:
+    """The next megabyte or so, and the sizes of its blocks; None at the end."""
+    piece, sizes = bytearray(), []
+    for cid, block in blocks:
+        piece += car_section(cid, block)
+        sizes.append(len(block))
+        if len(piece) >= _PIECE:
+            break
+    return (bytes(piece), sizes) if sizes else None
 
 
 async def file_size(rpc: Rpc, cid: Cid) -> int:

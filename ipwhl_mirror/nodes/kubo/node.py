@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import Finding, NodeGateway, Pin, PinHints, ResolvedName
+    from ipwhl_mirror.nodes.car_blocks import CarBlocks
     from ipwhl_mirror.nodes.kubo.address import Credentials, RpcAddress
 
 OLDEST = (0, 38)
@@ -153,8 +154,10 @@ class KuboNode:
     async def add_file(self, path: Path, *, cid_version: int) -> AddedFile:
         return await files.add_file(await self._ready(), path, cid_version)
 
-    async def import_car(self, path: Path, roots: Iterable[Cid]) -> None:
-        await files.import_dags(await self._ready(), path, roots)
+    async def import_car(
+        self, car: CarBlocks, roots: Iterable[Cid], *, on_block: Callable[[int], None] = lambda size: None
+    ) -> None:
+        await files.import_dags(await self._ready(), car, roots, on_block)
 
     async def file_size(self, cid: Cid) -> int:
         return await files.file_size(await self._ready(), cid)
