@@ -12,8 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from ipwhl_mirror.domain.checks.findings import Rule  # noqa: TC001 - msgspec reads it
 from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.ipld.cid import Cid
+
+LONGEST_DAYS = 36_500
+"""Until a statement of a feed expires, at most."""
 
 
 class Repair(Enum):
@@ -93,10 +97,53 @@ class ImportRequest(_OfFile, frozen=True, kw_only=True, tag="import"):
     label: str | None = None
 
 
-class PublishRequest(_OfFile, frozen=True, kw_only=True, tag="publish"):
-    """Make a release of the wheels of a directory, or of one wheel."""
+class PublishRequest(msgspec.Struct, frozen=True, kw_only=True, tag="publish"):
+    """Make a release, and announce it: what the options of `publish` say; see `publishing` and `places`.
 
+    Attributes:
+        inputs: at least one: absolute paths, and CIDs of releases.
+        selection: as CLI text; "" is everything.
+        supported, feed, key, git_tag: absolute paths.
+        expires_days: of the statement in the feed.
+    """
+
+    inputs: tuple[str, ...]
+    selection: str = ""
+    drop: tuple[str, ...] = ()
+    supported: str | None = None
+    allowed: tuple[Rule, ...] = ()
     label: str | None = None
+    feed: str | None = None
+    git_tag: str | None = None
+    ipns: str | None = None
+    key: str | None = None
+    expires_days: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.inputs:
+            raise ValueError("there is nothing to publish")
+        paths = [self.supported, self.feed, self.key, self.git_tag]
+        for text in self.inputs:
+            if text.startswith("/"):
+                paths.append(text)
+            else:
+                Cid.parse(text)
+        for path in paths:
+            if path is not None:
+                _check_path(path)
+        Selection.from_cli_text(self.selection)
+        is_signed = self.feed is not None or self.git_tag is not None
+        if is_signed != (self.key is not None):
+            raise ValueError("a feed and a git tag need a key that signs, and a key is for them")
+        if is_signed and self.label is None:
+            raise ValueError("a feed and a git tag need a label: that is what followers see")
+        if self.expires_days is not None and (self.feed is None or not 0 < self.expires_days <= LONGEST_DAYS):
+            raise ValueError(f"what expires, after at most {LONGEST_DAYS} days, is a statement in a feed")
+
+    @property
+    def chosen(self) -> Selection:
+        """The selection."""
+        return Selection.from_cli_text(self.selection)
 
 
 class SyncRequest(msgspec.Struct, frozen=True, kw_only=True, tag="sync"):

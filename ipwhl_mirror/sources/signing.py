@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.sources.keys import AcceptedKey
 
+TRIAL = "ipwhl-mirror-trial"
+"""The namespace of signatures that say nothing."""
 _DEADLINE_S = 30.0
-_PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "SSH_ASKPASS", "DISPLAY", "SSH_SK_PROVIDER")
+_PASSED_ON = (
+    *("PATH", "HOME", "SSH_AUTH_SOCK", "SSH_SK_PROVIDER"),
+    *("SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "DISPLAY", "WAYLAND_DISPLAY"),
+)
 
 
 async def check_signature(data: bytes, armored: str, keys: Sequence[AcceptedKey], namespace: str) -> str:
@@ -80,6 +85,18 @@ async def sign(data: bytes, key: Path, namespace: str = NAMESPACE) -> str:
             hint="it must be an SSH private key, or its public half while ssh-agent has the private one",
         )
     return output.decode("ascii")
+
+
+async def try_key(key: Path) -> str:
+    """Find out whether a key signs, by a signature that is of no use to anybody.
+
+    Returns:
+        its fingerprint.
+
+    Raises:
+        KeyUnusable: it cannot sign.
+    """
+    return read_signature(await sign(b"does this key sign?\n", key, TRIAL)).fingerprint
 
 
 async def _run(*arguments: str, data: bytes) -> tuple[int, bytes]:

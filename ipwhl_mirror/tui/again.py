@@ -47,8 +47,8 @@ async def _do(backend: Backend, request: Request, on_progress: ProgressSink) -> 
             return await backend.export(request.release, request.chosen, Path(path), on_progress)
         case ImportRequest(path=path, label=label):
             return await backend.import_car(Path(path), label, on_progress)
-        case PublishRequest(path=path, label=label):
-            return await backend.publish(Path(path), label, on_progress)
+        case PublishRequest():
+            return await backend.publish(request, on_progress)
         case SyncRequest(mirror=mirror, to=to):
             return await backend.sync(mirror, to, on_progress)
 

@@ -27,6 +27,7 @@ from ipwhl_mirror.tui import (
     keymap,
     messages,
     palette,
+    publishing,
     themes,
     title,
 )
@@ -38,6 +39,8 @@ from ipwhl_mirror.tui.jobs import Failure
 from ipwhl_mirror.tui.keys import Place, bindings, changes_something
 from ipwhl_mirror.tui.mirror_rows import news
 from ipwhl_mirror.tui.preferences import Preferences
+from ipwhl_mirror.tui.prompts import forbid_prompts
+from ipwhl_mirror.tui.publish_entries import PublishEntries
 from ipwhl_mirror.tui.reading_app import GLANCE, READ, REOPEN, ReadingApp
 from ipwhl_mirror.tui.refreshing import EVERY_S, Refreshing
 from ipwhl_mirror.tui.runner import GROUP as JOBS
@@ -112,6 +115,7 @@ class MirrorApp(ReadingApp, inherit_bindings=False):
         self.set_keymap(keys.overrides)
         self.refreshing = Refreshing(self, every_s=refresh_every_s, clock=clock)
         self._history = History(FIRST)
+        self.published = PublishEntries()
         for name, view in VIEWS.items():
             self.install_screen(self._make(view), name)
 
@@ -209,8 +213,11 @@ class MirrorApp(ReadingApp, inherit_bindings=False):
     def on_import_asked(self) -> None:
         self._flow(flows.import_car(self))
 
-    def on_publish_asked(self) -> None:
-        self._flow(flows.publish(self))
+    def on_publish_asked(self, event: messages.PublishAsked) -> None:
+        self._flow(publishing.ask(self, event.entries or self.published))
+
+    def on_publishing_asked(self, event: messages.PublishingAsked) -> None:
+        self._flow(publishing.publish(self, event))
 
     def on_prune_asked(self) -> None:
         self._flow(flows.prune(self))
@@ -307,6 +314,7 @@ async def run_async(backend: Backend, *, read_only: bool, preferences: Preferenc
     access = Access.READ_ONLY if read_only else Access.FULL
     wanted = preferences or Preferences()
     wanted.apply_colour(os.environ)
+    forbid_prompts(os.environ)
     encoding = charset(sys.stdout.encoding or "", os.environ)
     glyphs = wanted.glyphs(encoding=encoding, term=os.environ.get("TERM", ""))
     app = MirrorApp(backend, access=access, glyphs=glyphs, keys=wanted.keymap, theme=wanted.theme)

@@ -22,6 +22,7 @@ from ipwhl_mirror.tui.backend_values import (
     PinForecast,
     PinLine,
     PinOwner,
+    ProposalView,
     PruneForecast,
     ReleaseSummary,
     ReleaseView,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import GcPreview
     from ipwhl_mirror.services.overview import Glance
+    from ipwhl_mirror.services.requests import PublishRequest
     from ipwhl_mirror.services.unfinished import Left, UnfinishedJob
     from ipwhl_mirror.tui.screens.source import NewSource
 
@@ -53,6 +55,7 @@ __all__ = [
     "PinOwner",
     "Progress",
     "ProgressSink",
+    "ProposalView",
     "PruneForecast",
     "ReleaseSummary",
     "ReleaseView",
@@ -99,8 +102,14 @@ class Backend(Protocol):
     async def import_car(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
         """Track and pin what a CAR file holds; the outcome in words."""
 
-    async def publish(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
-        """Make a release of the wheels of a directory, or of one wheel; the outcome in words."""
+    async def propose(self, asked: PublishRequest, on_progress: ProgressSink) -> ProposalView:
+        """What `publish` would make, what its check finds, and what it changes. Changes nothing.
+
+        Raises what keeps it from being made or announced.
+        """
+
+    async def publish(self, asked: PublishRequest, on_progress: ProgressSink) -> str:
+        """Make a release, pin it, and announce it; the outcome in words."""
 
     def index_url(self, cid: Cid) -> str:
         """Where this program's gateway lists a release or a subset for pip, while it serves."""

@@ -15,12 +15,15 @@ from ipwhl_mirror.services.indexes import IndexState
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ipwhl_mirror.domain.checks.findings import CheckReport
     from ipwhl_mirror.domain.diffs import ReleaseDiff
+    from ipwhl_mirror.domain.input_wheels import Gathered
     from ipwhl_mirror.domain.plans import Amount, PinPlan, UnpinPlan
     from ipwhl_mirror.domain.releases import PlatformRow, Release
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import NodeStatus
     from ipwhl_mirror.services.mirrors import MirrorStatus
+    from ipwhl_mirror.services.proposals import ReleaseChange
     from ipwhl_mirror.services.sources import SourceStatus
     from ipwhl_mirror.state.mirrors import Mirrored
 
@@ -275,3 +278,18 @@ class DiffView:
     platforms: tuple[tuple[str, int], ...]
     costs: tuple[tuple[str, Amount], ...]
     here: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalView:
+    """A release that could be made.
+
+    Attributes:
+        gathered: what it is made of.
+        report: what its check finds, with no more allowed than an input by itself allows.
+        change: what is other than in the release before it; None where none is known here.
+    """
+
+    gathered: Gathered
+    report: CheckReport
+    change: ReleaseChange | None

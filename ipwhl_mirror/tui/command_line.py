@@ -26,3 +26,12 @@ def command_line(verb: str, name: str, options: str = "") -> str:
     'ipwhl-mirror pin 2026.11 -p linux-x86_64'
     """
     return f"ipwhl-mirror {verb} {release_and_part(name, options)}"
+
+
+def whole_line(*words: str) -> str:
+    """The command of these words; safe text.
+
+    >>> whole_line("publish", "/srv/my wheels", "--label", "2026.11")
+    "ipwhl-mirror publish '/srv/my wheels' --label 2026.11"
+    """
+    return f"ipwhl-mirror {shlex.join(safe_text(word) for word in words)}"

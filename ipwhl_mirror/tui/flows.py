@@ -16,7 +16,6 @@ from ipwhl_mirror.services.requests import (
     ExportRequest,
     ImportRequest,
     PinRequest,
-    PublishRequest,
     TrackRequest,
 )
 from ipwhl_mirror.tui.cells import Cell, Cut
@@ -116,24 +115,6 @@ async def import_car(app: MirrorApp) -> None:
     if request is not None:
         asked = ImportRequest(path=str(request.path.absolute()), label=request.label)
         app.request(f"import {safe_text(request.path.name)}", asked)
-
-
-async def publish(app: MirrorApp) -> None:
-    """Ask for wheels; make a release of them."""
-    lines = [(Cell("A directory of wheels, or one wheel. The release is pinned on this node.", Tone.MUTED),)]
-    request = await app.push_screen_wait(
-        FileDialog(
-            app.desk,
-            "Publish a release",
-            lines,
-            wanted=Wanted.WHEELS,
-            verb="Publish",
-            labels=_labels(app),
-        )
-    )
-    if request is not None:
-        asked = PublishRequest(path=str(request.path.absolute()), label=request.label)
-        app.request(f"publish {safe_text(request.label or request.path.name)}", asked)
 
 
 def _labels(app: MirrorApp) -> set[str]:

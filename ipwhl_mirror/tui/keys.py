@@ -30,6 +30,7 @@ class Place(Enum):
     PINS = "Pins and storage"
     MIRRORS = "Sources and mirrors"
     DIFF = "Diff"
+    PROPOSAL = "Publish"
     JOBS = "Jobs"
     LOG = "Log of a job"
     DIALOG = "In a dialog"
@@ -155,7 +156,7 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("release.untrack", "T", "untrack", "untrack", "forget it, when unpinned", effect=_CHANGES),
         _Row("release.update", "U", "update", "update", "ask the sources", 52, _CHANGES),
         _Row("release.import", "i", "import_car", "import", "import a CAR file", 47, _CHANGES),
-        _Row("release.publish", "P", "publish", "publish", "publish wheels", 48, _CHANGES),
+        _Row("release.publish", "P", "publish", "publish", "publish a release", 48, _CHANGES),
         _Row("release.copy", "y", "copy", "copy CID", rank=55),
         _Row("release.copy_menu", "Y", "copy_menu", "copy menu", "copy CID, pip line, ..."),
         _Row("release.mark", "space", "mark", "mark", "mark, and to the next", rank=49),
@@ -211,6 +212,12 @@ _TABLE: dict[Place, tuple[_Row, ...]] = {
         _Row("diff.open", "enter", "open", "open", "open it in the new release", rank=15),
         _Row("diff.pin", "p", "pin", "pin", "pin the same of the new", 18, _CHANGES),
         _Row("diff.other", "o", "other", "other release", "compare with an older one", rank=20),
+    ),
+    Place.PROPOSAL: (
+        _Row("proposal.publish", "P", "publish", "publish", "make it (asks)", 15, _CHANGES),
+        _Row("proposal.allow", "a", "allow", "allow rule", "allow this rule, or not", rank=18),
+        _Row("proposal.edit", "e", "edit", "change", "change what is asked for", rank=20),
+        _Row("proposal.copy", "y", "copy", "copy line", "copy the command line", rank=50),
     ),
     Place.JOBS: (
         _Row("job.log", "l,enter", "log", "log", "what happened when", rank=12),

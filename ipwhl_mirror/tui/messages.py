@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.selections import Selection
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.services.mirrors import MirrorStatus
-    from ipwhl_mirror.tui.backend import ReleaseSummary
+    from ipwhl_mirror.services.requests import PublishRequest
+    from ipwhl_mirror.tui.backend import ProposalView, ReleaseSummary
     from ipwhl_mirror.tui.content_spots import Spot
     from ipwhl_mirror.tui.jobs import Job
+    from ipwhl_mirror.tui.publish_entries import PublishEntries
 
 
 class Changing(Message):
@@ -133,7 +135,19 @@ class ImportAsked(Changing):
 
 @dataclass
 class PublishAsked(Changing):
-    """Ask for wheels, and make a release of them."""
+    """Ask what a release is to be made of, and show what it would be; `entries` are there to begin with,
+    None: those of the last one."""
+
+    entries: PublishEntries | None = None
+
+
+@dataclass
+class PublishingAsked(Changing):
+    """Make a release that was shown, and announce it, when told to."""
+
+    entries: PublishEntries
+    request: PublishRequest
+    proposal: ProposalView
 
 
 @dataclass

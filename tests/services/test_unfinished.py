@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from ipwhl_mirror.domain.checks.findings import Rule
 from ipwhl_mirror.services.requests import (
     ExportRequest,
     ImportRequest,
@@ -36,7 +37,10 @@ REQUESTS: tuple[Request, ...] = (
     VerifyRequest(cid=CID, repair=Repair.FETCH),
     ExportRequest(cid=CID, path="/srv/ä b.car"),
     ImportRequest(path="/srv/a.car", label=None),
-    PublishRequest(path="/srv/wheels", label="mine"),
+    PublishRequest(inputs=("/srv/wheels", CID), drop=("torch",), allowed=(Rule.ONE_WHEEL,), label="mine"),
+    PublishRequest(
+        inputs=("/srv/pylock.toml",), label="mine", feed="/srv/feed.json", key="/srv/k", expires_days=30.0
+    ),
 )
 JOBS = tuple(UnfinishedJob(title=f"job {number}", request=request) for number, request in enumerate(REQUESTS))
 

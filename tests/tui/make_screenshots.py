@@ -54,6 +54,7 @@ _NAMES = (
     "plan",
     "unpin",
     "publish",
+    "proposal",
     "help",
 )
 SHOTS = (

@@ -33,6 +33,7 @@ from tests.tui.scripted import (
     large_backend,
     node_down,
     two_pinned,
+    unsound,
 )
 
 if TYPE_CHECKING:
@@ -43,8 +44,17 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from ipwhl_mirror.ipld.cid import Cid
+    from ipwhl_mirror.services.requests import PublishRequest
     from ipwhl_mirror.tui.app import MirrorApp
-    from ipwhl_mirror.tui.backend import DiffView, Overview, PinForecast, ReleaseView, Storage
+    from ipwhl_mirror.tui.backend import (
+        DiffView,
+        Overview,
+        PinForecast,
+        ProgressSink,
+        ProposalView,
+        ReleaseView,
+        Storage,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +154,10 @@ class HinderedBackend(ScriptedBackend):
         await self._hinder("diff")
         return await super().diff(old, new)
 
+    async def propose(self, asked: PublishRequest, on_progress: ProgressSink) -> ProposalView:
+        await self._hinder("propose")
+        return await super().propose(asked, on_progress)
+
     async def storage(self) -> Storage:
         await self._hinder("storage")
         return await super().storage()
@@ -237,6 +251,9 @@ def some_pinned() -> ScriptedBackend:
     return backend
 
 
+PUBLISH = ("P", *"2026.11", *("tab",) * 4, *"2026.12")
+"""Ask for a release of a release."""
+
 VIEWS = (
     Scene(name="releases", make=filled_backend),
     Scene(name="contents", make=filled_backend, keys=("enter", "down", "down", "space")),
@@ -246,6 +263,7 @@ VIEWS = (
     Scene(name="mirrors", make=following, keys=("6", "down")),
     Scene(name="log", make=half_done, keys=("V", "5", "l")),
     Scene(name="diff", make=two_pinned, keys=("d",)),
+    Scene(name="proposal", make=unsound, keys=(*PUBLISH, "enter")),
 )
 """Every full screen."""
 
@@ -260,7 +278,8 @@ DIALOGS = (
     Scene(name="untrack", make=filled_backend, keys=("T",)),
     Scene(name="track", make=filled_backend, keys=("t",)),
     Scene(name="import", make=filled_backend, keys=("i",)),
-    Scene(name="publish", make=filled_backend, keys=("P",)),
+    Scene(name="publish", make=filled_backend, keys=PUBLISH),
+    Scene(name="publishing", make=filled_backend, keys=(*PUBLISH, "enter", "P")),
     Scene(name="export", make=filled_backend, keys=("enter", "a", "x")),
     Scene(name="python", make=filled_backend, keys=("enter", "plus")),
     Scene(name="add-source", make=following, keys=("6", "n")),
@@ -295,6 +314,9 @@ STATES = (
     Scene(name="failed-pins", make=failing(storage=REFUSED), keys=("4",)),
     Scene(name="failed-job", make=broken_job, keys=("V", "5")),
     Scene(name="stalled-job", make=stalled, keys=("V", "5")),
+    Scene(name="proposing", make=waiting("propose"), keys=(*PUBLISH, "enter")),
+    Scene(name="no-proposal", make=failing(propose=LOST), keys=(*PUBLISH, "enter")),
+    Scene(name="allowed", make=unsound, keys=(*PUBLISH, "enter", "a", "down", "a", "down")),
     Scene(name="read-only", make=two_pinned, keys=("4",), access=Access.READ_ONLY),
     Scene(name="filter-open", make=many_releases, keys=("slash", *"25")),
     Scene(name="filter-nothing", make=filled_backend, keys=("slash", *"zz", "enter")),

@@ -8,6 +8,7 @@ screenshot, sees it in the middle. `fail_with` makes the next changing call fail
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,7 @@ from ipwhl_mirror.tui.backend import (
     PinOwner,
     Progress,
     ProgressSink,
+    ProposalView,
     PruneForecast,
     ReleaseSummary,
     ReleaseView,
@@ -50,12 +52,15 @@ from ipwhl_mirror.tui.backend import (
 )
 from ipwhl_mirror.tui.desk import Access
 from ipwhl_mirror.tui.glyphs import UNICODE, Glyphs
+from ipwhl_mirror.tui.publish_entries import arguments_of
 from tests.simulators.releases import generated_release, read_release
+from tests.tui.proposals import FINDINGS, proposal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from ipwhl_mirror.services.requests import PublishRequest
     from ipwhl_mirror.services.unfinished import UnfinishedJob
     from ipwhl_mirror.tui.keymap import Keymap
     from ipwhl_mirror.tui.screens.source import NewSource
@@ -107,6 +112,7 @@ class ScriptedBackend(Backend):
         lifetime: whether lists of open jobs are kept.
         written: each that was, in order.
         tell_holder: to be told that another run holds the data directory.
+        proposal: what `propose` answers; `proposed`: what it was asked.
     """
 
     tracked: list[tuple[str | None, Release, timedelta]] = field(default_factory=list)
@@ -130,6 +136,8 @@ class ScriptedBackend(Backend):
     announced: dict[Cid, str] = field(default_factory=dict)
     sources: tuple[SourceStatus, ...] = ()
     mirrors: tuple[MirrorStatus, ...] = ()
+    proposal: ProposalView = field(default_factory=proposal)
+    proposed: list[PublishRequest] = field(default_factory=list)
 
     def hold(self) -> None:
         """Let the next job wait in its middle."""
@@ -260,8 +268,13 @@ class ScriptedBackend(Backend):
         await self._work("import", f"{path.name} {label}", on_progress)
         return "imported"
 
-    async def publish(self, path: Path, label: str | None, on_progress: ProgressSink) -> str:
-        await self._work("publish", f"{path.name} {label}", on_progress)
+    async def propose(self, asked: PublishRequest, on_progress: ProgressSink) -> ProposalView:
+        self.proposed.append(asked)
+        on_progress(Progress(phase=Phase.CHECK, done_wheels=5, total_wheels=5))
+        return self.proposal
+
+    async def publish(self, asked: PublishRequest, on_progress: ProgressSink) -> str:
+        await self._work("publish", shlex.join(arguments_of(asked)), on_progress)
         return "published"
 
     async def storage(self) -> Storage:
@@ -596,6 +609,13 @@ def mirror_status(
         next_at=NOW + timedelta(minutes=20),
         stale=stale,
     )
+
+
+def unsound() -> ScriptedBackend:
+    """What is proposed has findings."""
+    backend = filled_backend()
+    backend.proposal = proposal(*FINDINGS)
+    return backend
 
 
 def node_down() -> ScriptedBackend:

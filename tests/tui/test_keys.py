@@ -10,12 +10,13 @@ import pytest
 from rich.cells import cell_len
 
 from ipwhl_mirror.domain.selections import Selection
-from ipwhl_mirror.services.requests import VerifyRequest
+from ipwhl_mirror.services.requests import PublishRequest, VerifyRequest
 from ipwhl_mirror.tui import messages
 from ipwhl_mirror.tui.app import MirrorApp
 from ipwhl_mirror.tui.desk import Access
 from ipwhl_mirror.tui.keymap import Keymap
 from ipwhl_mirror.tui.keys import BY_ID, KEYS, Effect, Key, Place, keys_of
+from ipwhl_mirror.tui.publish_entries import PublishEntries
 from ipwhl_mirror.tui.screens.contents import ContentsScreen
 from ipwhl_mirror.tui.screens.dialog import Dialog
 from ipwhl_mirror.tui.screens.diff import DiffScreen
@@ -25,11 +26,13 @@ from ipwhl_mirror.tui.screens.log import LogScreen
 from ipwhl_mirror.tui.screens.mirrors import MirrorsScreen
 from ipwhl_mirror.tui.screens.pins import PinsScreen
 from ipwhl_mirror.tui.screens.platforms import PlatformsScreen
+from ipwhl_mirror.tui.screens.proposal import ProposalScreen
 from ipwhl_mirror.tui.screens.releases import ReleasesScreen
 from ipwhl_mirror.tui.screens.view import View
 from ipwhl_mirror.tui.widgets.key_bar import KeyBar, active_keys, fitting
 from ipwhl_mirror.tui.widgets.row_list import RowList
-from tests.tui.scenes import press, screen_lines, settle
+from tests.tui.proposals import proposal
+from tests.tui.scenes import PUBLISH, press, screen_lines, settle
 from tests.tui.scripted import Broken, app_on, empty_backend, filled_backend, following, two_pinned
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ HOMES = {
     Place.PINS: PinsScreen,
     Place.MIRRORS: MirrorsScreen,
     Place.DIFF: DiffScreen,
+    Place.PROPOSAL: ProposalScreen,
     Place.JOBS: JobsScreen,
     Place.LOG: LogScreen,
     Place.DIALOG: Dialog,
@@ -167,6 +171,7 @@ def changing_messages(app: MirrorApp) -> list[messages.Changing]:
         messages.ExportAsked(summary, all_of_it),
         messages.ImportAsked(),
         messages.PublishAsked(),
+        messages.PublishingAsked(PublishEntries(), PublishRequest(inputs=(str(summary.cid),)), proposal()),
         messages.PruneAsked(),
         messages.SyncAsked("campus"),
         messages.GoToAsked(app.overview.mirrors[0]),
@@ -205,7 +210,10 @@ async def test_what_changes_is_asked_for_in_vain_under_read_only(access: Access)
 SIZES = ((80, 24), (60, 20), (200, 12))
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+WITH_PROPOSAL = {**WAYS, "proposal": (*PUBLISH, "enter")}
+
+
+@pytest.mark.parametrize("way", WITH_PROPOSAL.values(), ids=WITH_PROPOSAL)
 async def test_help_shows_every_key_of_a_view_whole(way: tuple[str, ...]) -> None:
     """At any size, by moving down where it does not fit; the keys of the view in front come first."""
     app = app_on(two_pinned())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ipwhl_mirror.cli import documents
+from ipwhl_mirror.cli import documents, removal_report
 from ipwhl_mirror.config import Config, NodeConfig, StorageConfig
 from ipwhl_mirror.domain.figures import size
 from ipwhl_mirror.domain.selections import Selection
@@ -74,7 +74,7 @@ class Place:
     async def prune(self, keep: int) -> dict[str, Any]:
         """What `prune --keep N --json` tells before it asks."""
         async with Session.open(self.settings) as session:
-            return documents.prune(await forecast_prune(session, keep))
+            return removal_report.prune_document(await forecast_prune(session, keep))
 
     async def parts(self) -> dict[str | None, list[str]]:
         """The pins of each release as `status --json` tells them."""
@@ -303,10 +303,14 @@ async def publish(operator: Operator, place: Place) -> None:
     await operator.press("P")
     await operator.sees("Publish a release")
     await operator.paste(str(folder))
-    await operator.press("tab")
+    await operator.press("tab", "tab", "tab", "tab")
     await operator.type("lab")
     await operator.press("enter")
-    await operator.sees("● lab")
+    await operator.sees("nothing to find fault with", "no release before it is known here")
+    await operator.press("P")
+    await operator.sees("Publish lab", "are pinned on this node")
+    await operator.press("left", "enter")
+    await operator.sees("● lab", no=("nothing to find fault with",))
     status = await place.status()
     assert list(status) == ["lab", "2026.11", "2026.10"]
     assert status["lab"]["cid"] == str(sample_release(NEW_FILES).root)

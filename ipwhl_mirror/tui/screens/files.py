@@ -37,7 +37,6 @@ class Wanted(Enum):
 
     NEW_FILE = "new file"
     FILE = "file"
-    WHEELS = "wheels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +136,6 @@ def checked_path(text: str, wanted: Wanted) -> Path:
                 raise ValueError(f"{path.absolute().parent} is no directory")
         elif wanted is Wanted.FILE and not path.is_file():
             raise ValueError(f"{path} is no file")
-        elif wanted is Wanted.WHEELS and not path.exists():
-            raise ValueError(f"{path} is not there")
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from error
     return path

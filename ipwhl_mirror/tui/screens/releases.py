@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -15,6 +16,7 @@ from ipwhl_mirror.tui.glyphs import Tone
 from ipwhl_mirror.tui.job_words import job_details
 from ipwhl_mirror.tui.keys import Place, bindings
 from ipwhl_mirror.tui.mirror_rows import at_release
+from ipwhl_mirror.tui.publish_entries import PublishEntries
 from ipwhl_mirror.tui.release_rows import COLUMNS, Order, compared_line, details, release_rows, row_cells
 from ipwhl_mirror.tui.screens.marking import MarkingView
 from ipwhl_mirror.tui.sorting import Sorting
@@ -127,7 +129,9 @@ class ReleasesScreen(MarkingView):
         self.post_message(messages.ImportAsked())
 
     def action_publish(self) -> None:
-        self.post_message(messages.PublishAsked())
+        marked = self.rows.marked_items if self.rows.marked else ()
+        inputs = shlex.join(summary.name for summary in marked)
+        self.post_message(messages.PublishAsked(PublishEntries(inputs=inputs) if inputs else None))
 
     def action_track(self) -> None:
         summary = self.rows.current
