@@ -1,4 +1,4 @@
-"""The texts of `pip-config` and `doctor`: what to give pip, and what to change, as lines to paste."""
+"""What `pip-config` and `doctor` say: what to give pip, and what to change, as lines to paste and as JSON."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ipwhl_mirror.cli.documents import Document, document, release
 from ipwhl_mirror.domain.display import safe_text
 
 if TYPE_CHECKING:
@@ -15,6 +16,24 @@ if TYPE_CHECKING:
     from ipwhl_mirror.nodes.base import Finding
     from ipwhl_mirror.services.mirror_addresses import MirrorAddress
     from ipwhl_mirror.services.serving import IndexAddress, PipConfig
+
+
+def pip_config_document(config: PipConfig) -> Document:
+    """`pip-config`."""
+    return document(
+        "pip-config",
+        release=release(config.loaded.tracked),
+        addresses=[
+            {
+                "url": address.url,
+                "selection": address.selection,
+                "tested": address.tested,
+                "gateway": "ipwhl-mirror" if address.is_ours else "node",
+                "fetches": address.gateway.fetches,
+            }
+            for address in config.addresses
+        ],
+    )
 
 
 def pip_config(config: PipConfig) -> None:
@@ -27,6 +46,19 @@ def pip_config(config: PipConfig) -> None:
             tested += "; run: ipwhl-mirror serve"
         click.echo(f"# {_what_it_gives(address)} ({tested})")
         _lines_for(address.url)
+
+
+def mirror_address_document(address: MirrorAddress) -> Document:
+    """`pip-config MIRROR`; `release` is what the mirror is at, null before its first run is done."""
+    current = address.current
+    return document(
+        "pip-config",
+        mirror=address.name,
+        release=None if current is None else {"label": current.label, "cid": str(current.cid)},
+        configured=address.configured,
+        public_url=address.public,
+        addresses=[{"url": address.url, "tested": address.tested, "gateway": "ipwhl-mirror"}],
+    )
 
 
 def mirror_address(address: MirrorAddress) -> None:
@@ -57,6 +89,23 @@ def _what_it_gives(address: IndexAddress) -> str:
     if address.gateway.fetches:
         return "every wheel of the release; one that is not mirrored is fetched, outside plan and budget"
     return "every wheel of the release is listed; one that is not mirrored here answers 404"
+
+
+def doctor_document(findings: Sequence[Finding]) -> Document:
+    """`doctor`."""
+    return document(
+        "doctor",
+        findings=[
+            {
+                "check": finding.check,
+                "health": finding.health.value,
+                "found": finding.found,
+                "why": finding.why,
+                "remedy": finding.remedy,
+            }
+            for finding in findings
+        ],
+    )
 
 
 def doctor(findings: Sequence[Finding]) -> None:

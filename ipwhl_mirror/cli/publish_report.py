@@ -1,4 +1,4 @@
-"""What `publish` says of where it announced, and what `--dry-run` prints, for people and as JSON."""
+"""What `publish` and `publish --dry-run` print, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -7,36 +7,64 @@ from typing import TYPE_CHECKING
 import click
 
 from ipwhl_mirror.cli import check_report
-from ipwhl_mirror.cli.documents import Document, document
+from ipwhl_mirror.cli.documents import Document, document, time
 from ipwhl_mirror.cli.text import table
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.figures import plural, size
-from ipwhl_mirror.services.places import Place
 
 if TYPE_CHECKING:
+    from ipwhl_mirror.services.foreseeing import Outlook
     from ipwhl_mirror.services.places import Said
     from ipwhl_mirror.services.proposals import ProjectChange, ReleaseChange
     from ipwhl_mirror.services.publishing import Proposal
+    from ipwhl_mirror.services.releases import LoadedRelease
 
 
-def announced(said: Said) -> list[str]:
-    """Where `publish` announced a release, a line a place."""
-    lines = []
-    if (feed := said.feed) is not None:
-        words = "nothing new: announced already" if Place.FEED in said.known else "announced"
-        lines.append(f"{words} as {feed.label}, sequence {feed.sequence}, signed by {feed.signer}")
-    if said.ipns is not None:
-        lines.append(f"/ipns/{said.ipns.name} leads to it")
-    if (tag := said.git_tag) is not None:
-        words = "is there already" if Place.GIT_TAG in said.known else "announces it"
-        push = f"git push origin {tag.label}"
-        lines.append(f"tag {tag.label} of commit {tag.commit[:12]} {words}; publish it: {push}")
-    return lines
+def published_document(loaded: LoadedRelease, said: Said) -> Document:
+    """`publish`; `feed ipns git_tag`: as what it was announced there, null where it was not; `new` is false
+    where that was there before, `renewed` true where it was signed again, to hold for longer."""
+    feed, tag = said.feed, said.git_tag
+    known = {place.value for place in said.known}
+    return document(
+        "publish",
+        cid=str(loaded.tracked.cid),
+        label=loaded.tracked.label,
+        wheels=len(loaded.release.wheels),
+        bytes=loaded.release.bytes,
+        projects=len(loaded.release.projects),
+        feed=None
+        if feed is None
+        else {
+            "source": feed.repository,
+            "label": feed.label,
+            "new": "feed" not in known,
+            "renewed": bool(said.renewed),
+            "sequence": feed.sequence,
+            "signer": feed.signer,
+            "published_at": time(feed.published_at),
+            "expires_at": time(feed.expires_at),
+        },
+        ipns=None if said.ipns is None else {"key": said.ipns.key, "name": said.ipns.name},
+        git_tag=None
+        if tag is None
+        else {
+            "tag": tag.label,
+            "new": "git tag" not in known,
+            "commit": tag.commit,
+            "signer": tag.signer,
+        },
+    )
 
 
-def proposed_document(proposal: Proposal, change: ReleaseChange | None) -> Document:
+def published(loaded: LoadedRelease) -> None:
+    """`publish`: the CID, alone on its line."""
+    click.echo(str(loaded.tracked.cid))
+
+
+def proposed_document(proposal: Proposal, change: ReleaseChange | None, outlook: Outlook) -> Document:
     """`projects wheels bytes fetch{wheels bytes} environments[] left_out[] dropped[] ok findings[] allowed{}
-    change{previous new_bytes added[] removed[] changed[]}`; a size that nobody said counts as 0."""
+    change{previous new_bytes added[] removed[] changed[]} cid refused[]{reason hint} doubts[]`; a size that
+    nobody said counts as 0; `cid` is null unless a refusal depends on it and all wheels are here."""
     gathered, report = proposal.gathered, proposal.report
     return document(
         "publish-dry-run",
@@ -57,6 +85,9 @@ def proposed_document(proposal: Proposal, change: ReleaseChange | None) -> Docum
         findings=check_report.findings(report),
         allowed={rule.value: count for rule, count in report.allowed.items()},
         change=None if change is None else _change(change),
+        cid=None if outlook.cid is None else str(outlook.cid),
+        refused=[{"reason": str(error), "hint": getattr(error, "hint", None)} for error in outlook.refusals],
+        doubts=list(outlook.doubts),
     )
 
 
@@ -79,8 +110,8 @@ def _project(change: ProjectChange) -> Document:
     }
 
 
-def proposed(proposal: Proposal, change: ReleaseChange | None) -> None:
-    """Totals, findings, what changes."""
+def proposed(proposal: Proposal, change: ReleaseChange | None, outlook: Outlook) -> None:
+    """Totals, findings, what changes, why it would be refused."""
     gathered = proposal.gathered
     total = sum(wheel.size or 0 for wheel in gathered.wheels)
     away = sum(wheel.size or 0 for wheel in gathered.to_fetch)
@@ -94,7 +125,15 @@ def proposed(proposal: Proposal, change: ReleaseChange | None) -> None:
     check_report.show_findings(proposal.report)
     if change is None:
         click.echo("no release before it is known here")
-        return
+    else:
+        _show_change(change)
+    for line in outlook.doubts:
+        click.echo(f"note: {safe_text(line)}")
+    for error in outlook.refusals:
+        click.echo(f"publish would refuse: {safe_text(str(error))}")
+
+
+def _show_change(change: ReleaseChange) -> None:
     click.echo(
         f"{safe_text(change.before.name)} -> it: +{len(change.added)} -{len(change.removed)} "
         f"~{len(change.changed)} projects, {size(change.new_bytes)} new"

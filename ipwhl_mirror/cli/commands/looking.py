@@ -90,7 +90,7 @@ def doctor(run: Run) -> None:
         from ipwhl_mirror.services.doctor import examine
 
         findings = await examine(session)
-        run.emit(documents.doctor(findings), lambda: advice.doctor(findings))
+        run.emit(advice.doctor_document(findings), lambda: advice.doctor(findings))
         problem = any(finding.health is Health.PROBLEM for finding in findings)
         return ExitCode.FAILED if problem else ExitCode.DONE
 

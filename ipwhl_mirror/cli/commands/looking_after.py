@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ipwhl_mirror.cli import documents, text
+from ipwhl_mirror.cli import documents, removal_report, text
 from ipwhl_mirror.cli.exit_codes import ExitCode
 from ipwhl_mirror.domain.figures import plural, size
 
@@ -55,14 +55,14 @@ def prune(run: Run, keep: int | None) -> None:
         for name in forecast.spared:
             run.note(f"mirror {name} is at an older release, which stays")
         if forecast.is_empty:
-            run.emit(documents.prune(forecast), lambda: click.echo("nothing to prune"))
+            run.emit(removal_report.prune_document(forecast), lambda: click.echo("nothing to prune"))
             return ExitCode.DONE
-        if not run.confirm(text.pruning(forecast), "Let these go?"):
+        if not run.confirm(removal_report.pruning(forecast), "Let these go?"):
             return ExitCode.USAGE
         removed = await storage.prune(
             session, forecast.removal.roots, retired=forecast.retired, forgotten=forecast.forgotten
         )
-        run.emit(documents.prune(forecast), lambda: click.echo(f"{removed} pin(s) removed"))
+        run.emit(removal_report.prune_document(forecast), lambda: click.echo(f"{removed} pin(s) removed"))
         return ExitCode.DONE
 
     run.execute(work)
@@ -78,13 +78,16 @@ def gc(run: Run) -> None:
 
         preview = await storage.preview_gc(session)
         if not preview.blocks and not preview.bytes:
-            run.emit(documents.gc("gc", preview, removed=True), lambda: click.echo("nothing to remove"))
+            run.emit(
+                removal_report.gc_document("gc", preview, removed=True),
+                lambda: click.echo("nothing to remove"),
+            )
             return ExitCode.DONE
-        if not run.confirm(text.garbage(preview), "Remove these blocks?"):
+        if not run.confirm(removal_report.garbage(preview), "Remove these blocks?"):
             return ExitCode.USAGE
         removed = await storage.collect_garbage(session)
         run.emit(
-            documents.gc("gc", removed, removed=True),
+            removal_report.gc_document("gc", removed, removed=True),
             lambda: click.echo(f"removed {plural(removed.blocks, 'block')}, {size(removed.bytes)}"),
         )
         return ExitCode.DONE

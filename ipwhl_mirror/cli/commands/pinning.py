@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ipwhl_mirror.cli import documents, text
+from ipwhl_mirror.cli import documents, removal_report, text
 from ipwhl_mirror.cli.exit_codes import ExitCode
 from ipwhl_mirror.cli.options import read_choice, selection_options, to_selection
 
@@ -36,8 +36,8 @@ def plan(run: Run, /, rel: str, removing: bool, exact: bool, **chosen: Any) -> N
         if removing:
             bound = Bound.EXACT if exact else Bound.UPPER
             going = await planning.forecast_unpin(session, rel, _parts(choice.selection), bound)
-            lines = text.unpinning(going)
-            run.emit(documents.unpin("plan", going), lambda: click.echo("\n".join(lines)))
+            lines = removal_report.unpinning(going)
+            run.emit(removal_report.unpin_document("plan", going), lambda: click.echo("\n".join(lines)))
             return
         forecast = await planning.forecast_pin(session, rel, choice.selection)
         for line in choice.differences(forecast.loaded.release):
@@ -83,10 +83,13 @@ def unpin(run: Run, /, rel: str, **chosen: Any) -> None:
         from ipwhl_mirror.services import pinning, planning
 
         forecast = await planning.forecast_unpin(session, rel, _parts(to_selection(**chosen)))
-        if not run.confirm(text.unpinning(forecast), "Remove these pins?"):
+        if not run.confirm(removal_report.unpinning(forecast), "Remove these pins?"):
             return ExitCode.USAGE
         removed = await pinning.unpin(session, forecast.removal.roots)
-        run.emit(documents.unpin("unpin", forecast), lambda: click.echo(f"{len(removed)} pin(s) removed"))
+        run.emit(
+            removal_report.unpin_document("unpin", forecast),
+            lambda: click.echo(f"{len(removed)} pin(s) removed"),
+        )
         return ExitCode.DONE
 
     run.execute(work)

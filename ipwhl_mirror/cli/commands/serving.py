@@ -88,9 +88,9 @@ def pip_config(run: Run, name: str) -> None:
         from ipwhl_mirror.services import mirror_addresses, serving
 
         if (address := await mirror_addresses.mirror_address(session, name)) is not None:
-            run.emit(documents.mirror_address(address), lambda: advice.mirror_address(address))
+            run.emit(advice.mirror_address_document(address), lambda: advice.mirror_address(address))
             return
         config = await serving.pip_config(session, name)
-        run.emit(documents.pip_config(config), lambda: advice.pip_config(config))
+        run.emit(advice.pip_config_document(config), lambda: advice.pip_config(config))
 
     run.execute(work)
