@@ -112,7 +112,7 @@ def _on_platforms(derived: Collection[Environment], families: set[str]) -> set[E
         found |= on_it or {
             Environment(interpreter, usual)
             for interpreter in interpreters
-            if (usual := _usual_tag(family)) is not None
+            if (usual := usual_tag(family)) is not None
         }
     return found
 
@@ -145,7 +145,12 @@ def _asked(tags: WheelTags, family: str) -> Ranked | None:
     return min((ranked(tag, family) for tag in tags.platforms if family in family_of(tag)), default=None)
 
 
-def _usual_tag(family: str) -> str | None:
+def usual_tag(family: str) -> str | None:
+    """The platform tag that wheels for a platform usually have; None where it is no platform.
+
+    >>> usual_tag("windows-amd64"), usual_tag("windows-x86_64")
+    ('win_amd64', None)
+    """
     for prefix, tag in _USUAL.items():
         if family.startswith(prefix):
             return tag + family.removeprefix(prefix)

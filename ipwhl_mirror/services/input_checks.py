@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.figures import plural
 from ipwhl_mirror.domain.input_wheels import OnNode
+from ipwhl_mirror.domain.lock_environments import usual_tag
+from ipwhl_mirror.domain.platforms import ANY
 from ipwhl_mirror.domain.selections import check_platforms
 from ipwhl_mirror.domain.wheels import normalize_name
 from ipwhl_mirror.services.errors import UsageProblem
@@ -44,7 +46,12 @@ def projects_to_drop(read: Sequence[ReadInput], drop: Iterable[str]) -> frozense
 
 
 def check_named_platforms(read: Sequence[ReadInput], selection: Selection) -> None:
-    """Raise UnknownPlatform where a `-p` names nothing that an input has, nor a release could have."""
+    """Make sure that each `-p` names a platform that an input has wheels for, or could have where none has a
+    wheel for one platform: a mirror may wait for one to join, a release that lacks it was not meant.
+
+    Raises:
+        UsageProblem, UnknownPlatform: one does not.
+    """
     tags = {wheel.name.tags for each in read for wheel in each.wheels} | {
         wheel.name.tags
         for each in read
@@ -52,7 +59,17 @@ def check_named_platforms(read: Sequence[ReadInput], selection: Selection) -> No
         for package in each.lock.packages
         for wheel in package.wheels
     }
-    check_platforms(selection, frozenset[str]().union(*(each.families for each in tags)))
+    families = frozenset[str]().union(*(each.families for each in tags))
+    check_platforms(selection, families)
+    has_lock = any(each.lock is not None for each in read)
+    unknown = set(selection.platforms) - families - {ANY} if families - {ANY} else set()
+    for platform in sorted(unknown):
+        # what a lock lacks for a platform is told project by project
+        if not has_lock or usual_tag(platform) is None:
+            raise UsageProblem(
+                f"-p {safe_text(platform, _SHOWN)}: no input has a wheel for it",
+                hint=f"they have wheels for: {', '.join(map(safe_text, sorted(families)))}",
+            )
 
 
 async def check_presence(presence: Presence, wheels: Iterable[InputWheel]) -> None:

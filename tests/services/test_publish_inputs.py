@@ -147,7 +147,7 @@ async def test_what_is_no_input_is_told(path: str, words: str, session: Session,
 async def test_nothing_left_is_told(session: Session, tmp_path: Path) -> None:
     """By the selection, or by what is dropped."""
     directory = lay(tmp_path / "w", wheel("a", LINUX))
-    for selection, drop in (("-p win-64", ()), ("", ("a",)), ("--exclude a", ())):
+    for selection, drop in (("--python 3.9", ()), ("", ("a",)), ("--exclude a", ())):
         with pytest.raises(NothingSelected):
             await gathered(session, directory, selection=selection, drop=drop)
 
@@ -161,9 +161,22 @@ async def test_a_project_to_drop_must_be_there(session: Session, tmp_path: Path)
 
 
 async def test_a_platform_must_be_one(session: Session, tmp_path: Path) -> None:
-    """Of an input, or well known."""
+    """Of an input; where no input has a wheel for one platform alone, a well known one."""
+    pure, mixed = lay(tmp_path / "w", wheel("a")), lay(tmp_path / "x", wheel("b", LINUX), wheel("b", WINDOWS))
     with pytest.raises(UnknownPlatform):
-        await gathered(session, lay(tmp_path / "w", wheel("a")), selection="-p linus-64x")
+        await gathered(session, pure, selection="-p linus-64x")
+    assert len((await gathered(session, pure, selection="-p macos-arm64")).wheels) == 1
+    assert len((await gathered(session, pure, mixed, selection="-p windows-amd64 -p any")).wheels) == 2
+    with pytest.raises(UsageProblem, match="-p windows-x86_64: no input has a wheel for it") as refused:
+        await gathered(session, pure, mixed, selection="-p linux-x86_64 -p windows-x86_64")
+    assert refused.value.hint == "they have wheels for: any, linux-x86_64, windows-amd64"
+
+
+async def test_a_platform_of_a_lock_must_be_one(session: Session, tmp_path: Path) -> None:
+    """What no package of it has a wheel for is a slip of the pen."""
+    lock = write_lock(tmp_path / "pylock.toml", entry(wheel("b", LINUX), wheel("b", WINDOWS)))
+    with pytest.raises(UsageProblem, match="-p windows-x86_64: no input has a wheel for it"):
+        await gathered(session, lock, selection="-p linux-x86_64 -p windows-x86_64")
 
 
 async def test_the_same_wheel_of_several_inputs_is_one(session: Session, tmp_path: Path) -> None:
