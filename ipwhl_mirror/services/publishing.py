@@ -29,12 +29,13 @@ from ipwhl_mirror.services.reading_back import Reading, check_directories, check
 from ipwhl_mirror.services.repository_files import read_supported
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ipwhl_mirror.domain.checks.findings import CheckReport
     from ipwhl_mirror.domain.checks.repository import Repository
     from ipwhl_mirror.domain.input_wheels import Gathered, InputWheel
+    from ipwhl_mirror.ipld.directories import Tree
     from ipwhl_mirror.nodes.base import AddedFile
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
@@ -123,13 +124,8 @@ async def publish(
         if report.findings:
             raise NotSound(report)
         projects, added = await _add(session, gathered.wheels, recipe.cid_version, sink)
-        links = []
-        for name, entries in projects.items():
-            tree = build_directory(entries, cid_version=recipe.cid_version)
-            await session.node.put_blocks(tree.blocks)
-            links.append(tree.link(name))
-        root = build_directory(links, cid_version=recipe.cid_version)
-        await session.node.put_blocks(root.blocks)
+        for root in release_trees(projects, recipe.cid_version):
+            await session.node.put_blocks(root.blocks)
         recognised = await releases.read_tree(session.node, root.cid, Reach.LOCAL)
         loaded = await releases.remember(session, recognised.release, named=root.cid, label=label)
         await claim_and_pin(session, loaded, root.cid, Selection.parse())
@@ -141,6 +137,16 @@ async def publish(
         session.state.record_verified(root.cid, session.clock())
         await publish_inputs.settle(session, added, cid_version=recipe.cid_version)
         return loaded
+
+
+def release_trees(projects: Mapping[str, Sequence[Link]], cid_version: int) -> Iterator[Tree]:
+    """The directories of a release from the links to its wheels, by project; the root last."""
+    links = []
+    for name, entries in projects.items():
+        tree = build_directory(entries, cid_version=cid_version)
+        links.append(tree.link(name))
+        yield tree
+    yield build_directory(links, cid_version=cid_version)
 
 
 async def _gather(session: Session, recipe: Recipe, sink: ProgressSink) -> Gathered:

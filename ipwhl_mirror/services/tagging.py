@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.labels import LABEL
+from ipwhl_mirror.ipld.cid import RAW, Cid
 from ipwhl_mirror.services.errors import UsageProblem
 from ipwhl_mirror.sources.errors import SourceMalformed, SourceUnreachable
 from ipwhl_mirror.sources.git import NAMESPACE
@@ -37,9 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from ipwhl_mirror.ipld.cid import Cid
-
 _BOUNDS = Bounds(seconds=60.0)
+_NOTHING = Cid.of(b"", RAW)
 _IDENTITY = re.compile(r"([^<>\n]* <[^<>\n]*>) \d+ [+-]\d{4}\n?")
 _LISTED = re.compile(rf"tag ([0-9a-f]{{40,64}}) ({LABEL.pattern})")
 
@@ -97,7 +97,8 @@ async def read_tags(target: GitTag) -> Tags:
     """What a repository announces, to find out before anything is published that it can be added to.
 
     Raises:
-        UsageProblem: it is no repository, nobody is named in it, or the label cannot be a new tag's name.
+        UsageProblem: it is no repository, nobody is named in it, or the label cannot be the name of a tag
+            that announces a release.
         KeyUnusable: there is no git.
     """
     shown = safe_text(str(target.directory))
@@ -113,7 +114,15 @@ async def read_tags(target: GitTag) -> Tags:
         raise UsageProblem(f"{shown} has no commit to tag", hint=_commit_hint(target)) from error
     commit = head.decode().strip()
     tagger = await _tagger(target)
+    if _release(target.label, _payload(target, commit, tagger, _NOTHING, 0)) is None:
+        raise UsageProblem(f"{target.label!r} reads as a CID", hint="choose another --label")
     releases = await _releases(target)
+    there = releases.get(target.label)
+    if there is not None and there.signer is None:
+        raise UsageProblem(
+            f"{shown}: tag {target.label} is there and not signed by an SSH key",
+            hint=f"remove it (git -C {_quoted(target)} tag -d {target.label}), or choose another --label",
+        )
     taken = await _git(target, "for-each-ref", f"refs/tags/{target.label}")
     if taken and target.label not in releases:
         raise UsageProblem(
@@ -138,11 +147,6 @@ def find_tag(known: Tags, target: GitTag, cid: Cid) -> TaggedRelease | None:
         raise UsageProblem(
             f"{shown}: tag {target.label} is {there.cid} already",
             hint="choose another --label: whoever follows the repository refuses a tag that was moved",
-        )
-    if there is not None and there.signer is None:
-        raise UsageProblem(
-            f"{shown}: tag {target.label} is there and not signed by an SSH key",
-            hint=f"remove it (git -C {_quoted(target)} tag -d {target.label}), or choose another --label",
         )
     if there is not None:
         return there
@@ -176,13 +180,7 @@ async def tag_release(target: GitTag, cid: Cid, now: datetime) -> TaggedRelease:
     there = find_tag(known, target, cid)
     if there is not None:
         return there
-    payload = (
-        f"object {known.commit}\ntype commit\ntag {target.label}\n"
-        f"tagger {known.tagger} {int(now.timestamp())} +0000\n\n"
-        f"Release {target.label}\n\nIPFS: /ipfs/{cid}\n"
-    ).encode()
-    if _release(target.label, payload) is None:
-        raise UsageProblem(f"{target.label!r} reads as a CID", hint="choose another --label")
+    payload = _payload(target, known.commit, known.tagger, cid, int(now.timestamp()))
     signature = await sign(payload, target.key, NAMESPACE)
     written = await _git(target, "mktag", data=payload + signature.encode())
     object_id = written.decode().strip()
@@ -190,6 +188,13 @@ async def tag_release(target: GitTag, cid: Cid, now: datetime) -> TaggedRelease:
     await _git(target, "update-ref", f"refs/tags/{target.label}", object_id, "0" * len(object_id))
     signer = read_signature(signature).fingerprint
     return TaggedRelease(label=target.label, cid=cid, commit=known.commit, signer=signer)
+
+
+def _payload(target: GitTag, commit: str, tagger: str, cid: Cid, seconds: int) -> bytes:
+    return (
+        f"object {commit}\ntype commit\ntag {target.label}\ntagger {tagger} {seconds} +0000\n\n"
+        f"Release {target.label}\n\nIPFS: /ipfs/{cid}\n"
+    ).encode()
 
 
 def _commit_hint(target: GitTag) -> str:

@@ -64,6 +64,32 @@ def wanted_of(wheel: InputWheel, directory: Path) -> Wanted:
     return Wanted(url=wheel.place.url, path=path, sha256=wheel.sha256, size=wheel.size)
 
 
+def bytes_to_come(session: Session, wheels: Iterable[InputWheel]) -> int:
+    """What is still to be fetched of wheels that are AtAddress, as far as their sizes are known."""
+    directory, left = directory_of(session), 0
+    for wanted in dict.fromkeys(wanted_of(wheel, directory) for wheel in wheels):
+        here = [path.stat().st_size for path in (wanted.path, wanted.part) if path.is_file()]
+        left += max((wanted.size or 0) - max(here, default=0), 0)
+    return left
+
+
+def check_room(session: Session, left: int) -> None:
+    """Make sure that so many bytes fit on the disk.
+
+    Raises:
+        GuardRefused: less would stay free than is configured.
+    """
+    directory = session.settings.data_dir
+    free = shutil.disk_usage(next(each for each in (directory, *directory.parents) if each.is_dir())).free
+    reserve = session.settings.config.storage.reserve_free
+    if free - left < reserve:
+        raise GuardRefused(
+            f"{size(left)} to fetch into {directory}, {size(free)} free, and {size(reserve)} are to "
+            "stay free",
+            hint=_ROOM,
+        )
+
+
 async def bring(
     session: Session,
     wheels: Sequence[InputWheel],
@@ -185,15 +211,7 @@ class _Run:
         if self.unlooked >= _LOOK_AFTER:
             self.unlooked = 0
             left = sum(each.size - each.here for each in self.counts.values() if each.size is not None)
-            directory = self.session.settings.data_dir
-            free = shutil.disk_usage(directory).free
-            reserve = self.session.settings.config.storage.reserve_free
-            if free - left < reserve:
-                raise GuardRefused(
-                    f"{size(left)} to fetch into {directory}, {size(free)} free, and {size(reserve)} are to "
-                    "stay free",
-                    hint=_ROOM,
-                )
+            check_room(self.session, left)
 
     async def tell_often(self) -> None:
         while True:

@@ -103,9 +103,10 @@ class Backend(Protocol):
         """Track and pin what a CAR file holds; the outcome in words."""
 
     async def propose(self, asked: PublishRequest, on_progress: ProgressSink) -> ProposalView:
-        """What `publish` would make, what its check finds, and what it changes. Changes nothing.
+        """What `publish` would make, what its check finds, what it changes, and why it would be refused.
+        Changes nothing.
 
-        Raises what keeps it from being made or announced.
+        Raises why the inputs cannot be read.
         """
 
     async def publish(self, asked: PublishRequest, on_progress: ProgressSink) -> str:

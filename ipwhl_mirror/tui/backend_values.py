@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.domain.releases import PlatformRow, Release
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import NodeStatus
+    from ipwhl_mirror.services.foreseeing import Outlook
     from ipwhl_mirror.services.mirrors import MirrorStatus
     from ipwhl_mirror.services.proposals import ReleaseChange
     from ipwhl_mirror.services.sources import SourceStatus
@@ -288,8 +289,10 @@ class ProposalView:
         gathered: what it is made of.
         report: what its check finds, with no more allowed than an input by itself allows.
         change: what is other than in the release before it; None where none is known here.
+        outlook: why it would be refused, and what cannot be told yet.
     """
 
     gathered: Gathered
     report: CheckReport
     change: ReleaseChange | None
+    outlook: Outlook

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ipwhl_mirror.domain.figures import plural
 from ipwhl_mirror.services import places, publishing
 from ipwhl_mirror.services.announcing import FeedFile
+from ipwhl_mirror.services.foreseeing import foresee
 from ipwhl_mirror.services.proposals import compare_with_before
 from ipwhl_mirror.services.tagging import GitTag
 from ipwhl_mirror.tui.backend_values import ProposalView
@@ -26,11 +27,22 @@ class LivePublishing:
 
     async def propose(self, asked: PublishRequest, on_progress: ProgressSink) -> ProposalView:
         """See Backend."""
-        session, where = self._publishing_session, _places(asked)
-        await places.look_at(session, where)
-        proposal = await publishing.propose(session, _recipe(asked), on_progress)
-        change = await compare_with_before(session, proposal.gathered, asked.inputs, where.feed)
-        return ProposalView(gathered=proposal.gathered, report=proposal.report, change=change)
+        session, where, recipe = self._publishing_session, _places(asked), _recipe(asked)
+        found = await places.survey(session, where)
+        proposal = await publishing.propose(session, recipe, on_progress)
+        gathered = proposal.gathered
+        feed = None if found.feed is None else where.feed
+        change = await compare_with_before(session, gathered, asked.inputs, feed)
+        outlook = await foresee(
+            session,
+            where,
+            found,
+            gathered,
+            label=asked.label,
+            cid_version=recipe.cid_version,
+            sink=on_progress,
+        )
+        return ProposalView(gathered=gathered, report=proposal.report, change=change, outlook=outlook)
 
     async def publish(self, asked: PublishRequest, on_progress: ProgressSink) -> str:
         """See Backend."""

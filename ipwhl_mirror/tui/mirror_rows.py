@@ -14,6 +14,7 @@ from ipwhl_mirror.services.mirrors import MirrorStatus
 from ipwhl_mirror.services.source_updates import HINT
 from ipwhl_mirror.services.sources import SourceStatus
 from ipwhl_mirror.sources.trust import newest
+from ipwhl_mirror.state.mirrors import SyncState
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.glyphs import Glyphs, Look, Tone
 from ipwhl_mirror.tui.widgets.columns import Align, Column
@@ -97,9 +98,9 @@ def mirror_look(mirror: MirrorStatus, source: SourceStatus | None, glyphs: Glyph
         return Look(glyphs.failed, "no source", Tone.BAD)
     if mirror.stale is not None:
         return Look(glyphs.failed, "stale", Tone.BAD)
-    if last is not None and last.ended_at is None:
+    if last is not None and last.state is SyncState.RUNNING:
         return Look(glyphs.fetching, "running", Tone.PART)
-    if last is not None and last.ended_at != last.succeeded_at:
+    if last is not None and last.state is SyncState.FAILED:
         return Look(glyphs.failed, "failed", Tone.BAD)
     if mirror.current is None:
         return Look(glyphs.absent, "no release yet", Tone.MUTED)

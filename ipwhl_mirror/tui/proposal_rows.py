@@ -19,6 +19,7 @@ from ipwhl_mirror.services.proposals import ProjectChange
 from ipwhl_mirror.tui.cells import Cell, Cut
 from ipwhl_mirror.tui.diff_rows import Change
 from ipwhl_mirror.tui.glyphs import Glyphs, Tone
+from ipwhl_mirror.tui.jobs import Failure
 from ipwhl_mirror.tui.widgets.columns import Align, Column
 
 if TYPE_CHECKING:
@@ -58,13 +59,23 @@ class Difference:
     project: ProjectChange
 
 
-ProposalRow = Finding | Gap | Difference
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why it would be refused though its wheels are sound, or may be; safe to show."""
+
+    words: str
+    hint: str | None
+    is_doubt: bool
+
+
+ProposalRow = Finding | Objection | Gap | Difference
 
 
 def proposal_rows(view: ProposalView, wanted: Filter) -> list[ProposalRow]:
-    """Findings in the order of the rules, projects by name, environments that are left out."""
+    """Why it would be refused, findings in the order of the rules, projects by name, environments that are
+    left out."""
     gaps = [Gap(environment, projects) for environment, projects in view.gathered.left_out]
-    rows: list[ProposalRow] = [*view.report.findings, *_differences(view), *gaps]
+    rows: list[ProposalRow] = [*objections(view), *view.report.findings, *_differences(view), *gaps]
     return [row for row in rows if wanted.passes(_searched(row).lower())]
 
 
@@ -86,6 +97,9 @@ def row_cells(row: ProposalRow, allowed: Collection[Rule], glyphs: Glyphs) -> tu
             Cell(str(row.environment), Tone.PLAIN, Cut.MIDDLE),
             Cell(""),
         )
+    if isinstance(row, Objection):
+        look = (glyphs.unknown, "doubt", Tone.PART) if row.is_doubt else (glyphs.failed, "refused", Tone.BAD)
+        return Cell(f"{look[0]} {look[1]}", look[2]), Cell(""), Cell(row.words), Cell("")
     is_allowed = row.rule in allowed
     tone = Tone.MUTED if is_allowed else Tone.BAD
     return (
@@ -109,6 +123,10 @@ def row_details(row: ProposalRow, width: int) -> list[Line]:
             *_wrapped(f"not for {row.environment}: the locks have no wheel of {lacking}", width, Tone.PART),
             *_wrapped("installers find nothing there: lock wheels for it, or narrow", width),
         ]
+    if isinstance(row, Objection):
+        tone = Tone.PART if row.is_doubt else Tone.BAD
+        hint = _wrapped(f"-> {row.hint}", width) if row.hint else []
+        return [*_wrapped(row.words, width, tone), *hint]
     where = ", ".join(map(str, row.environments[:_ENVIRONMENTS]))
     more = len(row.environments) - _ENVIRONMENTS
     on = f"on {where}{f' and {more} more' if more > 0 else ''}: " if row.environments else ""
@@ -151,6 +169,13 @@ def place_lines(request: PublishRequest, dot: str) -> list[Line]:
     ]
     said = dot.join(places) or "announced nowhere: tracked and pinned here"
     return [(Cell(f"{named}{dot}", Tone.MUTED), Cell(said + key, Tone.PLAIN, Cut.MIDDLE))]
+
+
+def objections(view: ProposalView) -> list[Objection]:
+    """Why it would be refused, and doubts."""
+    failures = [Failure.of(error) for error in view.outlook.refusals]
+    doubts = [Objection(safe_text(words), None, True) for words in view.outlook.doubts]
+    return [*(Objection(failure.words, failure.hint, False) for failure in failures), *doubts]
 
 
 def open_findings(view: ProposalView, allowed: Collection[Rule]) -> list[Finding]:
@@ -223,6 +248,8 @@ def _versions(filenames: Iterable[str]) -> str:
 def _searched(row: ProposalRow) -> str:
     if isinstance(row, Difference):
         return f"{row.change.name} {safe_text(row.project.project)}"
+    if isinstance(row, Objection):
+        return row.words
     if isinstance(row, Gap):
         return f"left out {row.environment} {' '.join(map(safe_text, row.projects))}"
     return f"{row.rule.value} {safe_text(row.path)} {row.what}"

@@ -97,6 +97,24 @@ def test_every_place_is_told_once(
         assert (feed.read_bytes(), repository.git("for-each-ref")) == before
 
 
+def test_said_again_it_holds_for_longer(ipwhl: RunCli, key: Path, wheels: str, tmp_path: Path) -> None:
+    """Under the same sequence and label; the words and the document say until when."""
+    feed = tmp_path / "lab.json"
+    command = ("publish", wheels, "--label", "r1", "--feed", str(feed), "--key", str(key), "--expires")
+    first = ipwhl(*command, "1", "--json").document["feed"]
+    assert (first["new"], first["renewed"]) == (True, False)
+    again = ipwhl(*command, "2", "--json").document["feed"]
+    assert again["expires_at"] > first["expires_at"]
+    assert again == {**first, "new": False, "renewed": True, "expires_at": again["expires_at"]}
+    assert len(json.loads(feed.read_text())["releases"]) == 1
+    told = ipwhl(*command, "3").stderr
+    assert "signed again, to hold until" in told
+    assert "as r1, sequence 1, signed by SHA256:" in told
+    announced = feed.read_bytes()
+    assert ipwhl(*command, "2", "--json").document["feed"]["renewed"] is False
+    assert feed.read_bytes() == announced
+
+
 @pytest.mark.kubo
 def test_cut_off_between_two_places_it_is_finished_by_the_next_run(
     kubo: RunCli, repository: Repository, key: Path, wheels: str, tmp_path: Path

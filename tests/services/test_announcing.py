@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +16,12 @@ from ipwhl_mirror.services.announcing import FeedFile, announce, open_feed
 from ipwhl_mirror.services.errors import TransferFailed, UsageProblem
 from ipwhl_mirror.services.planning import forecast_loaded
 from ipwhl_mirror.sources.announcements import read_feed, read_statement
-from ipwhl_mirror.sources.errors import KeyUnusable
+from ipwhl_mirror.sources.errors import KeyUnusable, NotTrusted
 from ipwhl_mirror.sources.keys import read_keys
+from tests.mirror_world import DAY, Campus
 from tests.services.test_publishing import lay_out
-from tests.simulators.wheels import sample_wheels
+from tests.simulators.gateway import SimulatedGateway
+from tests.simulators.wheels import sample_release, sample_wheels
 from tests.sources.git_world import make_key
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from tests.conftest import OpenSession
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +76,56 @@ async def test_a_feed_grows_and_is_followed(open_session: OpenSession, tmp_path:
     assert statements[1].published_at is not None and statements[1].expires_at is not None
     assert (statements[1].expires_at - statements[1].published_at).days == 30
     assert statements[1].subsets["-p windows-amd64"] == windows.plan.subset_cid
+
+
+@pytest.mark.parametrize("first_days", [None, 30], ids=["held for ever", "held for a month"])
+async def test_an_unchanged_release_holds_for_longer_when_it_is_announced_again(
+    first_days: int | None, open_session: OpenSession, tmp_path: Path, key: Path
+) -> None:
+    """The newest statement is signed again with a later end, and nothing else of it changes. What would hold
+    no longer than before, and what says nothing of an end, leaves the file as it is."""
+    path = tmp_path / "campus.json"
+    async with open_session() as session:
+        session.clock = lambda: NOW
+        first = await made(session, tmp_path / "1", "r1", wheels=5)
+        second = await made(session, tmp_path / "2", "r2", wheels=6)
+        await announce(session, FeedFile(path=path, key=key, label="r1"), first)
+        newest = FeedFile(path=path, key=key, label="r2", expires_days=first_days)
+        old = await announce(session, newest, second)
+        for days, passed, is_renewal in ((30, 10, True), (7, 20, False), (None, 50, False), (30, 10, False)):
+            session.clock = partial(NOW.__add__, passed * DAY)
+            before = path.read_bytes()
+            again = FeedFile(path=path, key=key, label="another", expires_days=days)
+            assert await announce(session, again, second) == replace(old, expires_at=NOW + 40 * DAY)
+            assert (path.read_bytes() != before) is is_renewal
+    statements = [read_statement(entry.text) for entry in read_feed(path.read_bytes())]
+    assert [(one.label, one.sequence) for one in statements] == [("r1", 1), ("r2", 2)]
+    assert statements[1] == replace(old, expires_at=NOW + 40 * DAY, signer=None)
+
+
+async def test_who_follows_goes_on_after_a_renewal(
+    open_session: OpenSession, tmp_path: Path, key: Path
+) -> None:
+    """A mirror that ran into the end is at ease again, fetches nothing, and holds out until the new one."""
+    files = dict(list(sample_wheels().items())[:6])
+    async with SimulatedGateway(sample_release(files).blocks) as origin:
+        campus = Campus(directory=tmp_path, origin=origin, key=key, now=NOW)
+        target = FeedFile(path=campus.feed, key=key, label="r1", expires_days=30)
+        async with open_session(directory="lab") as session:
+            session.clock = lambda: campus.now
+            loaded = await made(session, tmp_path / "1", "r1", wheels=6)
+            await announce(session, target, loaded)
+            await campus.follow()
+            assert (await campus.sync()).changed
+            campus.now = NOW + 31 * DAY
+            assert isinstance((await campus.sync()).error, NotTrusted)
+            await announce(session, target, loaded)
+        report = await campus.sync()
+        assert (report.error, report.changed, report.fetched_bytes) == (None, False, 0)
+        campus.now += 29 * DAY
+        assert (await campus.sync()).error is None
+        campus.now += 2 * DAY
+        assert isinstance((await campus.sync()).error, NotTrusted)
 
 
 async def test_a_label_is_not_moved(open_session: OpenSession, tmp_path: Path, key: Path) -> None:

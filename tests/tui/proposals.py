@@ -10,6 +10,7 @@ from ipwhl_mirror.domain.checks.findings import CheckReport, Finding, Rule
 from ipwhl_mirror.domain.environments import Environment
 from ipwhl_mirror.domain.input_wheels import AtAddress, FileHere, Gathered, InputWheel
 from ipwhl_mirror.ipld.cid import Cid
+from ipwhl_mirror.services.foreseeing import Outlook
 from ipwhl_mirror.services.proposals import ProjectChange, ReleaseChange
 from ipwhl_mirror.state.database import TrackedRelease
 from ipwhl_mirror.tui.backend import ProposalView
@@ -63,7 +64,10 @@ FINDINGS = (
 )
 
 
-def proposal(*findings: Finding, before: bool = True) -> ProposalView:
+ALL_WELL = Outlook(refusals=(), doubts=(), cid=None)
+
+
+def proposal(*findings: Finding, before: bool = True, outlook: Outlook = ALL_WELL) -> ProposalView:
     """A release of four projects that a lock gave some of; one environment is left out."""
     tracked = TrackedRelease(
         cid=Cid.parse("QmXxxc7s8SU4Fgm3MzqNNrDu2jLirVfLHqv7vug3DUdMdS"),
@@ -97,4 +101,5 @@ def proposal(*findings: Finding, before: bool = True) -> ProposalView:
             allowed={Rule.EXTRA_DEPENDENCY: 99},
         ),
         change=change if before else None,
+        outlook=outlook,
     )

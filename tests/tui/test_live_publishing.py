@@ -78,17 +78,24 @@ async def test_what_is_not_sound_is_not_made(tmp_path: Path) -> None:
         assert "1 wheel published" in await backend.publish(allowed, lambda _: None)
 
 
-async def test_a_place_that_refuses_is_told_before_anything_is_read(tmp_path: Path) -> None:
-    """A feed that is none."""
+async def test_a_place_that_refuses_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    """A feed that is none; a label that is another release."""
     key, feed = make_key(tmp_path / "id"), tmp_path / "campus.json"
     feed.write_text("[]")
     wheels = lay(tmp_path / "wheels", wheel("a"))
     asked = PublishRequest(inputs=(str(wheels),), label="r1", feed=str(feed), key=str(key))
     async with session_at(tmp_path / "data") as session, LiveBackend(session) as backend:
-        for call in (backend.propose, backend.publish):
-            with pytest.raises(UsageProblem, match=r"campus\.json"):
-                await call(asked, lambda _: None)
+        (refusal,) = (await backend.propose(asked, lambda _: None)).outlook.refusals
+        assert isinstance(refusal, UsageProblem) and str(feed) in str(refusal)
+        with pytest.raises(UsageProblem, match=r"campus\.json"):
+            await backend.publish(asked, lambda _: None)
         assert (await backend.overview()).releases == ()
+
+        feed.unlink()
+        await backend.publish(asked, lambda _: None)
+        other = PublishRequest(inputs=(str(lay(tmp_path / "other", wheel("b"))),), label="r1")
+        (taken,) = (await backend.propose(other, lambda _: None)).outlook.refusals
+        assert "label 'r1' is" in str(taken)
 
 
 SIGNING = """

@@ -9,6 +9,7 @@ import pytest
 
 from ipwhl_mirror.domain.checks.findings import Rule
 from ipwhl_mirror.ipld.cid import Cid
+from ipwhl_mirror.services.foreseeing import Outlook
 from ipwhl_mirror.services.requests import PublishRequest
 from ipwhl_mirror.tui.publish_entries import PublishEntries, arguments_of, names_of, read_entries
 from ipwhl_mirror.tui.screens.jobs import JobsScreen
@@ -17,7 +18,7 @@ from ipwhl_mirror.tui.screens.publish import PublishDialog
 from ipwhl_mirror.tui.screens.releases import ReleasesScreen
 from tests.tui.proposals import FINDINGS, proposal
 from tests.tui.scenes import LOST, PUBLISH, failing, press
-from tests.tui.scripted import app_on, filled_backend, unsound
+from tests.tui.scripted import Broken, app_on, filled_backend, unsound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -275,3 +276,21 @@ async def test_other_views_can_be_looked_at_meanwhile() -> None:
         assert isinstance(app.screen, JobsScreen)
         await press(pilot, "1")
         assert isinstance(app.screen, ProposalScreen)
+
+
+async def test_what_would_be_refused_is_not_asked_for() -> None:
+    """Why stands first; a doubt is told and does not keep it from being made."""
+    backend = filled_backend()
+    refused = Broken("label '2026.11' is QmA already", hint="choose another --label")
+    doubt = "/srv/feed.json was signed by another key"
+    backend.proposal = proposal(outlook=Outlook(refusals=(refused,), doubts=(doubt,), cid=None))
+    app = app_on(backend)
+    async with app.run_test(size=(80, 24)) as pilot:
+        shown = await press(pilot, *PUBLISH, "enter", "P")
+        assert isinstance(app.screen, ProposalScreen)
+        assert "\u2717 refused" in shown and "-> choose another --label" in shown
+        assert "it would be refused: e changes what is asked for" in shown
+        backend.proposal = proposal(outlook=Outlook(refusals=(), doubts=(doubt,), cid=None))
+        assert "? doubt" in await press(pilot, "r")
+        await press(pilot, "P", "left", "enter")
+        assert len(backend.calls) == 1

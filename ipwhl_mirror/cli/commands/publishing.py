@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ipwhl_mirror.cli import documents, text
 from ipwhl_mirror.cli.exit_codes import ExitCode
 from ipwhl_mirror.cli.options import EXISTING, EXISTING_FILE, FILE, selection_options, to_selection
 from ipwhl_mirror.domain.checks.findings import Rule
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ipwhl_mirror.cli.run import Run
-    from ipwhl_mirror.services.announcing import FeedFile
     from ipwhl_mirror.services.events import ProgressSink
+    from ipwhl_mirror.services.places import Places
     from ipwhl_mirror.services.publishing import Recipe
     from ipwhl_mirror.services.session import Session
 
@@ -110,13 +109,13 @@ def publish(
             if git_tag is not None:
                 tag = GitTag(directory=git_tag, key=key, label=label)
         where = places.Places(feed=file, ipns=ipns, git_tag=tag)
-        await places.look_at(session, where)
         if dry_run:
-            return await _propose(run, session, recipe, file, sink)
+            return await _propose(run, session, recipe, where, label, sink)
+        await places.look_at(session, where)
         loaded = await publishing.publish(session, recipe, label=label, sink=sink)
         said = await places.announce(session, where, loaded)
-        run.emit(documents.published(loaded, said), lambda: text.published(loaded))
-        for line in publish_report.announced(said):
+        run.emit(publish_report.published_document(loaded, said), lambda: publish_report.published(loaded))
+        for line in said.words:
             run.note(line)
         return ExitCode.DONE
 
@@ -135,15 +134,30 @@ def _check_options(
 
 
 async def _propose(
-    run: Run, session: Session, recipe: Recipe, target: FeedFile | None, sink: ProgressSink
+    run: Run, session: Session, recipe: Recipe, where: Places, label: str | None, sink: ProgressSink
 ) -> ExitCode:
     from ipwhl_mirror.cli import publish_report
-    from ipwhl_mirror.services import publishing
+    from ipwhl_mirror.services import places, publishing
+    from ipwhl_mirror.services.errors import FAILURES
+    from ipwhl_mirror.services.foreseeing import foresee
     from ipwhl_mirror.services.proposals import compare_with_before
 
-    proposal = await publishing.propose(session, recipe, sink)
+    found = await places.survey(session, where)
+    try:
+        proposal = await publishing.propose(session, recipe, sink)
+    except FAILURES:
+        for error in found.refusals:
+            run.note(f"publish would refuse: {error}")
+        raise
+    target = None if found.feed is None else where.feed
     change = await compare_with_before(session, proposal.gathered, recipe.inputs, target)
-    run.emit(
-        publish_report.proposed_document(proposal, change), lambda: publish_report.proposed(proposal, change)
+    outlook = await foresee(
+        session, where, found, proposal.gathered, label=label, cid_version=recipe.cid_version, sink=sink
     )
+    run.emit(
+        publish_report.proposed_document(proposal, change, outlook),
+        lambda: publish_report.proposed(proposal, change, outlook),
+    )
+    for error in outlook.refusals:
+        raise error
     return ExitCode.FAILED if proposal.report.findings else ExitCode.DONE

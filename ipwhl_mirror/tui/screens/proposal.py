@@ -155,7 +155,7 @@ class ProposalScreen(View):
             return False
         if action == "allow" and not isinstance(self.rows.current, Finding):
             return False
-        if action == "publish" and self._view is not None and open_findings(self._view, self.allowed):
+        if action == "publish" and self._view is not None and not self._is_fit(self._view):
             return False
         return super().check_action(action, parameters)
 
@@ -203,6 +203,13 @@ class ProposalScreen(View):
         count = sum(allowed_counts(view, self.allowed).values())
         allowed = Cell(f"{dot}{figures.count(count)} allowed" if count else "", Tone.MUTED)
         found = open_findings(view, self.allowed)
+        if view.outlook.refusals:
+            change = keymap.key("proposal.edit").shown_first
+            return (
+                Cell("it would be refused", Tone.BAD),
+                Cell(f": {change} changes what is asked for"),
+                allowed,
+            )
         if not found:
             go = keymap.key("proposal.publish").shown_first
             return (Cell("nothing to find fault with", Tone.GOOD), Cell(f"{dot}{go} publishes"), allowed)
@@ -212,6 +219,9 @@ class ProposalScreen(View):
             Cell(f": mend it and {look} looks again, or {allow} allows its rule"),
             allowed,
         )
+
+    def _is_fit(self, view: ProposalView) -> bool:
+        return not view.outlook.refusals and not open_findings(view, self.allowed)
 
     def _draw(self, row: ProposalRow) -> tuple[Cell, ...]:
         return row_cells(row, self.allowed, self.desk.glyphs)
