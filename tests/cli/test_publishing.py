@@ -195,6 +195,10 @@ def test_a_label_that_a_tag_has_already_keeps_the_feed_as_it_was(
         (["--key", "KEY"], "--key is for them"),
         (["--git-tag", ".", "--key", "KEY"], "need a --label"),
         (["--git-tag", ".", "--key", "KEY", "--label", "r1", "--expires", "3"], "--expires goes with --feed"),
+        *(
+            (["--feed", "lab.json", "--key", "KEY", "--label", "r1", "--expires", days], "at most 36500 days")
+            for days in ("0", "-1", "nan", "inf", "1e9")
+        ),
     ],
 )
 def test_options_that_do_not_go_together(

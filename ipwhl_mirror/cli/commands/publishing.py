@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--expires",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
     metavar="DAYS",
     help="Followers are to be suspicious when nothing newer is announced for so long.",
 )
@@ -125,10 +125,14 @@ def publish(
 def _check_options(
     *, label: str | None, feed: Path | None, key: Path | None, expires: float | None, git_tag: Path | None
 ) -> None:
+    from ipwhl_mirror.services.requests import LONGEST_DAYS
+
     if (key is None) != (feed is None and git_tag is None):
         raise click.UsageError("--feed and --git-tag need a --key, and --key is for them")
     if expires is not None and feed is None:
         raise click.UsageError("--expires goes with --feed")
+    if expires is not None and not 0 < expires <= LONGEST_DAYS:
+        raise click.UsageError(f"--expires is more than 0 and at most {LONGEST_DAYS} days")
     if key is not None and label is None:
         raise click.UsageError("--feed and --git-tag need a --label: that is what followers see")
 
