@@ -18,6 +18,7 @@ from ipwhl_mirror.domain.figures import plural, size
 from ipwhl_mirror.domain.plans import Amount
 from ipwhl_mirror.domain.selections import select_wheels
 from ipwhl_mirror.domain.subsets import recognise_selection
+from ipwhl_mirror.nodes.embedded.threads import for_each
 from ipwhl_mirror.nodes.errors import BlockNotFound
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.car_files import fault_of
@@ -126,6 +127,9 @@ class Import:
                 await self._pin(loaded, part)
         if missing := [item for digest, item in items.items() if digest not in whole]:
             raise self._partly(loaded, len(items), missing, stock)
+        if problems := self._problems():
+            note = f"{self._car.path}: {problems}; nothing is missing here all the same"
+            self._sink(Progress(phase=Phase.IMPORT, note=note))
         return ImportReport(
             loaded=loaded,
             kept=_amount(items.values()),
@@ -162,18 +166,15 @@ class Import:
     async def _whole_among(self, items: Iterable[Item]) -> set[bytes]:
         """Digests of those of which every block is here; what is not is mostly seen by its first."""
         node = self._session.node
-        waiting = iter(list(items))
         whole: set[bytes] = set()
 
-        async def look() -> None:
-            for item in waiting:
-                async for block in node.walk(item.cid):
-                    if block.fault is not None:
-                        break
-                else:
-                    whole.add(item.cid.digest)
+        async def look(item: Item) -> None:
+            async for block in node.walk(item.cid):
+                if block.fault is not None:
+                    return
+            whole.add(item.cid.digest)
 
-        await asyncio.gather(*(look() for _ in range(node.walks_at_once)))
+        await for_each(items, look, at_once=node.walks_at_once)
         return whole
 
     async def _check_room(self, stock: _Stock) -> None:
@@ -245,23 +246,34 @@ class Import:
         car, name = self._car, loaded.tracked.name
         surveys = [stock.in_file[item.cid.digest] for item in missing]
         left = sum(max(item.bytes - found.bytes, 0) for item, found in zip(missing, surveys, strict=True))
-        problems = [fault_of(car)] if car.fault is not None else []
-        if car.damaged:
-            problems.append(f"{plural(len(car.damaged), 'block')} of it damaged")
+        problems = self._problems()
         bases = [] if self._note is None else [base.name for base in self._note.without]
         absent = any(not found.blocks for found in surveys)
         if bases and absent and not problems:
-            problems.append(f"it leaves out what {' and '.join(bases)} has, and that is not all here")
+            problems = f"it leaves out what {' and '.join(bases)} has, and that is not all here"
             hint = f"import {' and '.join(bases)} first, and then this file again"
         else:
             hint = "copy the file again and run the same command: what is here is not written again"
         return KeptPartly(
-            f"{car.path}: {'; '.join(problems) or 'it is not whole'}: {count - len(missing)} of "
+            f"{car.path}: {problems or 'it is not whole'}: {count - len(missing)} of "
             f"{plural(count, 'wheel')} whole, {plural(len(missing), 'wheel')} ({size(left)}) missing; "
             f"{name} is tracked, and what is not pinned yet is kept until the next gc",
-            hint=f"{hint}; or, with a network, ipwhl-mirror pin {name}",
+            hint=f"{hint}; or, with a network: ipwhl-mirror pin {name} {self._noted_options()}".rstrip(),
             details=shown_names(missing, [self._reason(found) for found in surveys], _SHOWN),
         )
+
+    def _noted_options(self) -> str:
+        """The options that chose what the file is of, as far as it says."""
+        noted = [None if self._note is None else self._note.selection_of(root) for root in self._car.roots]
+        return " ".join(selection.cli_text() for selection in noted if selection is not None)
+
+    def _problems(self) -> str:
+        """What is wrong with the file itself; "" where nothing is."""
+        car = self._car
+        problems = [] if car.fault is None else [fault_of(car)]
+        if car.damaged:
+            problems.append(f"{plural(len(car.damaged), 'block')} of it damaged")
+        return "; ".join(problems)
 
     def _reason(self, found: Survey) -> str:
         damaged = [cid for cid in found.missing if cid.digest in self._car.damaged]

@@ -21,6 +21,7 @@ from ipwhl_mirror.ipld.files import FileBuilder
 from tests.cli.conftest import Ran
 from tests.gateway.test_installers import pip, run
 from tests.nodes.kubo_daemon import KuboRepo, ipfs_command
+from tests.services.carried import killed_at
 from tests.services.publishing_world import LINUX, MAC, WINDOWS, lay, wheel
 from tests.simulators.serving import Serving
 from tests.sources.git_world import make_key
@@ -223,8 +224,6 @@ def test_from_one_kind_of_node_to_the_other(
     ):
         carry_first(here, there, stick)
         carry_changes(here, there, stick)
-        if which == "there":
-            assert there.installed("pure") == "2.0"
 
 
 @pytest.mark.kubo
@@ -266,3 +265,22 @@ def test_a_release_that_another_program_pinned(
         assert (pin["ours"], pin["verified_at"] is not None) == (False, True)
         there.run("export", "2026.10", str(stick / "two.car"))
         assert (stick / "two.car").read_bytes() == (stick / "one.car").read_bytes()
+
+
+@pytest.mark.kubo
+def test_an_import_killed_on_a_kubo(daemon: KuboDaemon, stick: Path, tmp_path: Path) -> None:
+    """By signal 9, while it stores: the same command ends as an undisturbed one."""
+    daemon.clear()
+    with (
+        Site.make(tmp_path / "here", "embedded") as here,
+        Site.make(tmp_path / "there", daemon.rpc_maddr) as there,
+    ):
+        publish(here, stick, "one", *NATIVE, PURE["1.0"])
+        exported = here.document("export", "one", str(stick / "one.car"))
+        directory = there.directory / "data"
+        assert killed_at(directory, "import", stick / "one.car", "add", 3, node=daemon.rpc_maddr)
+        imported = there.document("import", str(stick / "one.car"))
+        assert (imported["label"], imported["pinned"]) == ("one", exported["roots"])
+        (pin,) = there.document("status")["releases"][0]["pins"]
+        assert (pin["ours"], pin["verified_at"] is not None) == (True, True)
+        assert there.document("verify")["ok"]

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipwhl_mirror.ipld.car import MAX_HEADER, CarBlock, CarParser, car_header, car_section
+from ipwhl_mirror.ipld.car import (
+    MAX_HEADER,
+    CarBlock,
+    CarParser,
+    SalvagingCarParser,
+    car_header,
+    car_section,
+)
 from ipwhl_mirror.ipld.cid import DAG_PB, MAX_BLOCK, RAW, Cid
 from ipwhl_mirror.ipld.errors import HashMismatch, IpldError, MalformedCar
 from ipwhl_mirror.ipld.protobuf import encode_varint
@@ -280,3 +287,65 @@ def test_mutated_cars_raise_only_our_errors(draw: st.DataObject) -> None:
         return
     for block in blocks:
         block.cid.check(block.data)
+
+
+# what can be saved of a file
+
+
+def salvage(data: bytes, step: int) -> tuple[list[CarBlock], IpldError | None]:
+    """The blocks that are given, pushed in pieces of `step` bytes, and why there are no more."""
+    parser = SalvagingCarParser()
+    blocks = [block for at in range(0, len(data), step) for block in parser.feed(data[at : at + step])]
+    parser.finish()
+    return blocks, parser.fault
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_every_whole_block_of_a_cut_file_is_saved(step: int) -> None:
+    """And the fault is where the file ends, if that is no boundary."""
+    for cut in range(BOUNDARIES[0], len(CAR) + 1):
+        blocks, fault = salvage(CAR[:cut], step)
+        assert len(blocks) == sum(cut >= boundary for boundary in BOUNDARIES[1:])
+        if cut in BOUNDARIES:
+            assert fault is None
+        else:
+            assert isinstance(fault, MalformedCar)
+            assert fault.offset == cut
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_a_damaged_block_does_not_end_the_file(step: int) -> None:
+    """It is given as it is, unhashed, and all others too."""
+    flipped = bytearray(CAR)
+    flipped[BOUNDARIES[1] - 1] ^= 1
+    blocks, fault = salvage(bytes(flipped), step)
+    assert [block.cid for block in blocks] == [cid for cid, _ in BLOCKS]
+    assert [block.cid.is_of(block.data) for block in blocks] == [False, True, True]
+    assert fault is None
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_nothing_is_given_after_a_place_where_no_block_begins(step: int) -> None:
+    """All before it is, in whatever pieces it came; more pieces change nothing."""
+    damaged = CAR[: BOUNDARIES[1]] + bytes(40) + CAR[BOUNDARIES[1] :]
+    blocks, fault = salvage(damaged, step)
+    assert [(block.cid, block.data) for block in blocks] == BLOCKS[:1]
+    assert isinstance(fault, MalformedCar)
+    assert fault.offset in range(BOUNDARIES[1], BOUNDARIES[1] + 2)
+
+
+def test_a_header_that_cannot_be_read_saves_nothing() -> None:
+    """It is no CAR, or nobody can tell of what."""
+    for data in (b"", CAR[:5], b"PK\x03\x04" * 20):
+        with pytest.raises(MalformedCar):
+            salvage(data, 1000)
+
+
+@given(st.data())
+def test_nothing_else_is_raised_of_a_mutated_file(draw: st.DataObject) -> None:
+    """Whatever is changed behind the header."""
+    data = bytearray(CAR)
+    for _ in range(draw.draw(st.integers(1, 3))):
+        at = draw.draw(st.integers(BOUNDARIES[0], len(data) - 1))
+        data[at : at + draw.draw(st.integers(0, 2))] = draw.draw(st.binary(max_size=2))
+    salvage(bytes(data), draw.draw(st.integers(1, 300)))

@@ -101,7 +101,14 @@ async def test_what_an_earlier_run_left_is_believed_only_as_far_as_it_is_whole(
     car, part = tmp_path / "one.car", tmp_path / "one.car.part"
     await transfer.export(pinned, "one", car, EVERYTHING)
     whole = car.read_bytes()
-    for torn in (whole[:500_000] + bytes(300_000), whole[:700_000] + b"\xff" * 900_000, whole + b"more"):
+    flipped = bytearray(whole[:800_000])
+    flipped[400_000] ^= 1
+    for torn in (
+        whole[:500_000] + bytes(300_000),
+        whole[:700_000] + b"\xff" * 900_000,
+        flipped,
+        whole + b"more",
+    ):
         car.unlink()
         part.write_bytes(torn)
         await transfer.export(pinned, "one", car, EVERYTHING)
@@ -124,15 +131,14 @@ async def test_going_on_does_not_read_again_what_is_written(
     assert car.read_bytes() == whole
 
 
-@pytest.mark.parametrize("count", [3, 7])
 async def test_an_export_killed_by_signal_9_is_continued(
-    count: int, pinned: Session, open_session: OpenSession, tmp_path: Path
+    pinned: Session, open_session: OpenSession, tmp_path: Path
 ) -> None:
-    """A real process, killed while it writes wheels, and after the last."""
+    """A real process, killed while it writes wheels."""
     await transfer.export(pinned, "one", tmp_path / "undisturbed.car", EVERYTHING)
     car = tmp_path / "one.car"
     await pinned.node.aclose()
-    assert killed_at(tmp_path / "data", "export", car, "export", count)
+    assert killed_at(tmp_path / "data", "export", car, "export", 3)
     assert not car.exists()
     async with open_session() as session:
         await transfer.export(session, "one", car, EVERYTHING)

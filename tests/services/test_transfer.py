@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from ipwhl_mirror.domain.selections import Selection
 from ipwhl_mirror.ipld.car import car_header, car_section
 from ipwhl_mirror.ipld.cid import DAG_PB, RAW, Cid
 from ipwhl_mirror.ipld.errors import IpldError
-from ipwhl_mirror.services import overview, pinning, releases, transfer, verifying
+from ipwhl_mirror.services import mirrors, overview, pinning, releases, transfer, verifying
 from ipwhl_mirror.services.errors import ForeignTree, GuardRefused, KeptPartly, TransferFailed, UsageProblem
 from tests.mirror_world import release
 from tests.services.carried import (
@@ -25,6 +26,7 @@ from tests.services.carried import (
     killed_at,
     odd_release,
 )
+from tests.simulators.wheels import sample_release, sample_wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,23 +39,64 @@ if TYPE_CHECKING:
 RUNS_ON = Selection.parse(environments=["cp311 manylinux_2_28_x86_64"], excludes=["other"])
 
 
+@pytest.fixture(scope="module")
+def exported() -> list[bytes]:
+    """The export of the sample release, once it was made: it is always the same."""
+    return []
+
+
 @pytest.fixture
-async def whole_car(session: Session, sample: SampleRelease, tmp_path: Path) -> Path:
+async def whole_car(
+    exported: list[bytes], source: SimulatedGateway, open_session: OpenSession, tmp_path: Path
+) -> Path:
     """An export of the sample release."""
-    await releases.track(session, sample.root, label="one")
-    await pinning.pin(session, "one", EVERYTHING)
-    await transfer.export(session, "one", tmp_path / "one.car", EVERYTHING)
-    return tmp_path / "one.car"
+    car = tmp_path / "one.car"
+    if not exported:
+        root = sample_release(sample_wheels()).root
+        async with open_session(source.url, directory="first") as session:
+            await releases.track(session, root, label="one")
+            await pinning.pin(session, "one", EVERYTHING)
+            await transfer.export(session, "one", car, EVERYTHING)
+        exported.append(car.read_bytes())
+    car.write_bytes(exported[0])
+    return car
 
 
-async def check_carried(there: Session, here: Session) -> None:
-    """The other side has the same pins as this one, each verified, and is whole without anybody to ask."""
-    known = {(pin.cid, pin.selection, pin.name) for pin in here.state.known_pins()}
-    assert {(pin.cid, pin.selection, pin.name) for pin in there.state.known_pins()} == known
-    assert {cid for cid, _, _ in known} <= {pin.cid for pin in await there.node.pins()}
-    assert there.state.verifications().keys() == here.state.verifications().keys()
+@pytest.fixture
+async def both(
+    session: Session, sample: SampleRelease, source: SimulatedGateway, tmp_path: Path
+) -> SampleRelease:
+    """`one.car`, and `two.car` with what another version of one project changes; gives that release."""
+    two = release("1.0", other="2.0")
+    source.blocks.update(two.blocks)
+    for label, made in (("one", sample), ("two", two)):
+        await releases.track(session, made.root, label=label)
+        await pinning.pin(session, label, BOTH)
+    await transfer.export(session, "one", tmp_path / "one.car", BOTH)
+    await transfer.export(session, "two", tmp_path / "two.car", BOTH, without=["one"])
+    return two
+
+
+Pins = set[tuple[Cid, str | None, str]]
+
+
+def pins_of(session: Session) -> Pins:
+    """The pins that a session knows."""
+    return {(pin.cid, pin.selection, pin.name) for pin in session.state.known_pins()}
+
+
+def whole(sample: SampleRelease) -> Pins:
+    """The pin of the whole release."""
+    return {(sample.root, "", "ipwhl-mirror/")}
+
+
+async def check_carried(there: Session, pins: Pins) -> None:
+    """The other side has exactly these pins, each verified, and is whole without anybody to ask."""
+    assert pins_of(there) == pins
+    assert {cid for cid, _, _ in pins} <= {pin.cid for pin in await there.node.pins()}
+    assert there.state.verifications().keys() == {cid.digest for cid, _, _ in pins}
     verified = await verifying.verify(there)
-    assert (verified.broken, verified.pins) == ((), len(known))
+    assert (verified.broken, verified.pins) == ((), len(pins))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +117,7 @@ async def test_a_car_carries_release_parts_and_proof(
         assert report.pinned == exported.roots
         assert report.stored == report.kept
         assert report.kept.wheels == exported.selected.wheels
-        await check_carried(other, session)
+        await check_carried(other, pins_of(session))
         status = (await overview.status(other)).releases[0]
         assert (status.tracked.label, status.tracked.cid) == ("carried", sample.root)
         plan = (await pinning.pin(other, "carried", chosen)).forecast.plan
@@ -96,11 +139,11 @@ async def test_what_is_no_wheel_travels_with_the_whole_release_only(
     async with open_session(directory="other side") as other:
         report = await transfer.import_car(other, tmp_path / "one.car")
         assert len(report.loaded.release.malformed) == 4
-        await check_carried(other, session)
+        await check_carried(other, pins_of(session))
 
 
 async def test_a_second_import_changes_nothing(
-    whole_car: Path, session: Session, open_session: OpenSession
+    whole_car: Path, sample: SampleRelease, open_session: OpenSession
 ) -> None:
     """Everything is here: nothing is stored, read back or pinned again."""
     async with open_session(directory="other side") as other:
@@ -110,7 +153,7 @@ async def test_a_second_import_changes_nothing(
         assert (again.stored_blocks, again.stored.wheels, again.kept.wheels) == (0, 0, 6)
         assert again.loaded.tracked.label == "one"
         assert other.state.known_pins() == before
-        await check_carried(other, session)
+        await check_carried(other, whole(sample))
 
 
 async def test_directories_alone_track_the_release(
@@ -138,9 +181,9 @@ async def test_some_whole_wheels_are_kept_and_the_rest_is_named(
             await transfer.import_car(session, car, label="one")
         assert len(caught.value.details) == 4
         assert caught.value.details[-1] == "pure/pure-1.0-py3-none-any.whl: not in the file"
-        whole = await session.node.whole([sample.file_cid(*key) for key in sample.files])
-        assert whole is not None
-        assert len(whole) == 2
+        kept = await session.node.whole([sample.file_cid(*key) for key in sample.files])
+        assert kept is not None
+        assert len(kept) == 2
         assert (await overview.status(session)).releases[0].tracked.label == "one"
 
 
@@ -148,7 +191,7 @@ async def test_some_whole_wheels_are_kept_and_the_rest_is_named(
 
 
 async def test_a_file_cut_anywhere_keeps_what_it_has(
-    whole_car: Path, session: Session, sample: SampleRelease, open_session: OpenSession, tmp_path: Path
+    whole_car: Path, sample: SampleRelease, open_session: OpenSession, tmp_path: Path
 ) -> None:
     """Whole wheels and whole blocks of others stay; the whole file brings only what was missing."""
     data = whole_car.read_bytes()
@@ -166,12 +209,15 @@ async def test_a_file_cut_anywhere_keeps_what_it_has(
                 KeptPartly, match=rf"it ends too early, at byte {size}: . of 6 wheels"
             ) as caught:
                 await transfer.import_car(other, cut_car, label="one")
-            assert "copy the file again" in (caught.value.hint or "")
+            assert caught.value.hint == (
+                "copy the file again and run the same command: what is here is not written again; "
+                "or, with a network: ipwhl-mirror pin one"
+            )
             assert caught.value.details[-1].startswith("pure/pure-1.0-py3-none-any.whl: not ")
             assert other.state.known_pins() == ()
             report = await transfer.import_car(other, whole_car)
             assert report.stored_blocks == len(blocks) - first_wheel - len(kept)
-            await check_carried(other, session)
+            await check_carried(other, whole(sample))
 
 
 async def test_a_cut_in_the_directories_changes_nothing(
@@ -191,7 +237,7 @@ async def test_a_cut_in_the_directories_changes_nothing(
 
 
 async def test_a_damaged_block_is_named_and_the_rest_is_kept(
-    whole_car: Path, session: Session, sample: SampleRelease, open_session: OpenSession, tmp_path: Path
+    whole_car: Path, sample: SampleRelease, open_session: OpenSession, tmp_path: Path
 ) -> None:
     """Its wheel is not imported, all others are; a good copy brings that one block."""
     data = bytearray(whole_car.read_bytes())
@@ -209,7 +255,13 @@ async def test_a_damaged_block_is_named_and_the_rest_is_kept(
         assert caught.value.details == (f"native/{key[1]}: block {leaf.cid} is damaged in the file",)
         report = await transfer.import_car(other, whole_car)
         assert report.stored_blocks == 1
-        await check_carried(other, session)
+        notes: list[str | None] = []
+        await transfer.import_car(other, tmp_path / "damaged.car", sink=lambda told: notes.append(told.note))
+        assert (
+            f"{tmp_path / 'damaged.car'}: 1 block of it damaged; nothing is missing here all the same"
+            in notes
+        )
+        await check_carried(other, whole(sample))
 
 
 async def test_damage_between_blocks_ends_the_file_there(
@@ -240,16 +292,16 @@ async def test_damage_in_a_directory_changes_nothing(
         assert other.state.releases() == ()
 
 
-@pytest.mark.parametrize(("phase", "count"), [("import", 1), ("add", 4), ("verify", 2)])
+@pytest.mark.parametrize(("phase", "count"), [("add", 4), ("verify", 2)])
 async def test_an_import_killed_by_signal_9_is_continued(
-    phase: str, count: int, whole_car: Path, session: Session, open_session: OpenSession, tmp_path: Path
+    phase: str, count: int, whole_car: Path, sample: SampleRelease, open_session: OpenSession, tmp_path: Path
 ) -> None:
-    """Killed while it reads, stores or reads back: the same command ends as an undisturbed one."""
+    """Killed while it stores or reads back: the same command ends as an undisturbed one."""
     assert killed_at(tmp_path / "other side", "import", whole_car, phase, count)
     async with open_session(directory="other side") as other:
         report = await transfer.import_car(other, whole_car, label="one")
         assert len(report.pinned) == 1
-        await check_carried(other, session)
+        await check_carried(other, whole(sample))
         assert (await other.node.preview_gc()).blocks == 0
 
 
@@ -344,16 +396,16 @@ async def test_two_releases_in_one_file_are_refused(
     ],
 )
 async def test_a_note_that_cannot_be_read_is_any_block(
-    note: bytes, whole_car: Path, session: Session, open_session: OpenSession, tmp_path: Path
+    note: bytes, whole_car: Path, sample: SampleRelease, open_session: OpenSession, tmp_path: Path
 ) -> None:
     """The file is judged by what is in it."""
     _, *blocks = blocks_of(whole_car.read_bytes())
     sections = [(Cid.of(note, RAW), note), *((block.cid, block.data) for block in blocks)]
     body = b"".join(car_section(*section) for section in sections)
-    (tmp_path / "x.car").write_bytes(car_header([blocks_root(session)]) + body)
+    (tmp_path / "x.car").write_bytes(car_header([sample.root]) + body)
     async with open_session(directory="other side") as other:
         await transfer.import_car(other, tmp_path / "x.car")
-        await check_carried(other, session)
+        await check_carried(other, whole(sample))
 
 
 async def test_a_note_that_lies_about_the_selection_is_not_believed(
@@ -371,11 +423,6 @@ async def test_a_note_that_lies_about_the_selection_is_not_believed(
     async with open_session(directory="other side") as other:
         await transfer.import_car(other, tmp_path / "lie.car")
         assert [pin.selection for pin in other.state.known_pins()] == ["-p linux-x86_64"]
-
-
-def blocks_root(session: Session) -> Cid:
-    """The root of the only release."""
-    return session.state.releases()[0].cid
 
 
 # room, and labels
@@ -413,43 +460,28 @@ async def test_a_label_of_another_release_is_refused_before_anything_is_stored(
 # a file that leaves out what the other side has
 
 
-async def export_both(session: Session, source: SimulatedGateway, tmp_path: Path) -> SampleRelease:
-    """`one.car`, and `two.car` with what one wheel of another version changes."""
-    two = release("1.0", other="2.0")
-    source.blocks.update(two.blocks)
-    await releases.track(session, two.root, label="two")
-    await pinning.pin(session, "two", BOTH)
-    await transfer.export(session, "one", tmp_path / "one.car", BOTH)
-    await transfer.export(session, "two", tmp_path / "two.car", BOTH, without=["one"])
-    return two
-
-
 async def test_a_file_may_leave_out_what_an_earlier_one_brought(
-    whole_car: Path, session: Session, source: SimulatedGateway, open_session: OpenSession, tmp_path: Path
+    both: SampleRelease, open_session: OpenSession, tmp_path: Path
 ) -> None:
     """Only the changed wheels are in it, only these are new on the other side, and all is verified."""
-    whole_car.unlink()
-    two = await export_both(session, source, tmp_path)
     carried = {block.cid.digest for block in blocks_of((tmp_path / "two.car").read_bytes())}
-    new = [key for key in two.files if two.file_cid(*key).digest in carried]
+    new = [key for key in both.files if both.file_cid(*key).digest in carried]
     assert {project for project, _ in new} == {"other"}
     async with open_session(directory="other side") as other:
         await transfer.import_car(other, tmp_path / "one.car", label="one")
         report = await transfer.import_car(other, tmp_path / "two.car", label="two")
         assert (report.kept.wheels, report.stored.wheels) == (5, 2)
-        assert report.stored_blocks == len(set[bytes]().union(*(file_digests(two, key) for key in new)))
+        assert report.stored_blocks == len(set[bytes]().union(*(file_digests(both, key) for key in new)))
         assert [base.name for base in report.without] == ["one"]
         verified = await verifying.verify(other)
         assert (verified.broken, verified.pins) == ((), 4)
 
 
 async def test_what_is_left_out_and_not_here_is_told(
-    whole_car: Path, session: Session, source: SimulatedGateway, open_session: OpenSession, tmp_path: Path
+    both: SampleRelease, open_session: OpenSession, tmp_path: Path
 ) -> None:
     """The release that must be there is named, and nothing is pinned or called verified; with that release
     both are whole."""
-    whole_car.unlink()
-    await export_both(session, source, tmp_path)
     async with open_session(directory="other side") as other:
         words = r"it leaves out what one has, and that is not all here: 2 of 5 wheels whole"
         with pytest.raises(KeptPartly, match=words) as caught:
@@ -464,19 +496,51 @@ async def test_what_is_left_out_and_not_here_is_told(
 
 
 async def test_what_is_left_out_and_damaged_here_is_not_called_verified(
-    whole_car: Path, session: Session, source: SimulatedGateway, open_session: OpenSession, tmp_path: Path
+    both: SampleRelease, open_session: OpenSession, tmp_path: Path
 ) -> None:
     """A wheel that was verified here once is read again by verify, which names it; one never verified is read
     by the import."""
-    whole_car.unlink()
-    two = await export_both(session, source, tmp_path)
     async with open_session(directory="other side") as other:
         await transfer.import_car(other, tmp_path / "one.car", label="one")
         for pin in other.state.known_pins():
             other.state.forget_verified(pin.cid)
-        path = other.node.local_path(two.file_cid("pure", "pure-1.0-py3-none-any.whl"))
+        path = other.node.local_path(both.file_cid("pure", "pure-1.0-py3-none-any.whl"))
         assert path is not None
         path.write_bytes(bytes(path.stat().st_size))
         with pytest.raises(Exception, match="do not read back"):
             await transfer.import_car(other, tmp_path / "two.car", label="two")
         assert other.state.verifications() == {}
+
+
+# what mirrors may let go
+
+
+async def test_a_pin_that_an_import_made_is_known_until_a_person_makes_it(
+    whole_car: Path, sample: SampleRelease, open_session: OpenSession
+) -> None:
+    """Retention may let go what was carried for a mirror, and nothing that was pinned by hand."""
+    async with open_session(directory="other side") as other:
+        assert not mirrors.was_brought(other, sample.root)
+        await transfer.import_car(other, whole_car, label="one")
+        assert mirrors.was_brought(other, sample.root)
+        await transfer.import_car(other, whole_car)
+        assert mirrors.was_brought(other, sample.root)
+        await pinning.unpin(other, [sample.root])
+        assert not mirrors.was_brought(other, sample.root)
+        later = other.clock() + timedelta(days=1)
+        other.clock = lambda: later
+        await pinning.pin(other, "one", EVERYTHING)
+        await transfer.import_car(other, whole_car)
+        assert not mirrors.was_brought(other, sample.root)
+
+
+async def test_a_killed_import_is_finished_as_one(
+    whole_car: Path, sample: SampleRelease, open_session: OpenSession
+) -> None:
+    """Killed after the pin was made and before that was written down: the next import does."""
+    async with open_session(directory="other side") as other:
+        await transfer.import_car(other, whole_car, label="one")
+        mirrors.begin_bringing(other, sample.root)
+        assert not mirrors.was_brought(other, sample.root)
+        await transfer.import_car(other, whole_car)
+        assert mirrors.was_brought(other, sample.root)
