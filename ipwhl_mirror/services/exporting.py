@@ -18,6 +18,7 @@ from ipwhl_mirror.domain.selections import Selection, select_wheels
 from ipwhl_mirror.ipld.car import car_header, car_section
 from ipwhl_mirror.ipld.cid import DAG_PB, Cid
 from ipwhl_mirror.nodes.base import Reach
+from ipwhl_mirror.nodes.embedded.threads import for_each
 from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound
 from ipwhl_mirror.services import releases
 from ipwhl_mirror.services.car_copying import Copying, Outgoing
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from ipwhl_mirror.state.database import TrackedRelease
 
 _SHOWN = 10
+_LOOKS = 16
+"""Blocks that are looked for side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +103,12 @@ async def export_held(
     with opened(path, outgoing.beginning) as target:
         try:
             await Copying(session.node, target, outgoing, sink).run()
-        except (BlockNotFound, BlockCorrupt) as error:
-            error.hint = _pin_first(loaded, selection, isinstance(error, BlockCorrupt))
+        except BlockNotFound as error:
+            error.hint = f"{_pin_first(loaded, selection)}; then the same command goes on"
+            raise
+        except BlockCorrupt as error:
+            mend = f"ipwhl-mirror verify --repair {loaded.tracked.name}"
+            error.hint = f"mend it first: {mend}; then the same command goes on"
             raise
         await target.finish()
         return ExportReport(
@@ -169,15 +176,18 @@ async def _check_here(session: Session, loaded: LoadedRelease, plan: PinPlan, it
         TransferFailed: a wheel is not.
     """
     here = await Presence(session).among(item.cid for item in items)
-    missing: list[Item] = []
-    for item in items:
-        if item.cid.digest not in here:
-            try:
-                async for _ in session.node.get_blocks([item.cid], Reach.LOCAL):
-                    pass
-            except BlockNotFound:
-                missing.append(item)
-    if missing:
+    absent: set[bytes] = set()
+
+    async def look(item: Item) -> None:
+        try:
+            async for _ in session.node.get_blocks([item.cid], Reach.LOCAL):
+                pass
+        except BlockNotFound:
+            absent.add(item.cid.digest)
+
+    unknown = [item for item in items if item.cid.digest not in here]
+    await for_each(unknown, look, at_once=_LOOKS)
+    if missing := [item for item in unknown if item.cid.digest in absent]:
         amount = f"{len(missing)} of {plural(len(items), 'wheel')}"
         pinned = [
             text
@@ -192,11 +202,8 @@ async def _check_here(session: Session, loaded: LoadedRelease, plan: PinPlan, it
         )
 
 
-def _pin_first(loaded: LoadedRelease, selection: Selection, is_damaged: bool = False) -> str:
-    name = loaded.tracked.name
-    if is_damaged:
-        return f"mend it first: ipwhl-mirror verify --repair {name}; then the same command goes on"
-    return f"pin it first: ipwhl-mirror pin {name} {selection.cli_text()}".rstrip()
+def _pin_first(loaded: LoadedRelease, selection: Selection) -> str:
+    return f"pin it first: ipwhl-mirror pin {loaded.tracked.name} {selection.cli_text()}".rstrip()
 
 
 def _check_room(session: Session, path: Path, total: int) -> None:
