@@ -12,6 +12,7 @@ from ipwhl_mirror.cli.text import table
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.figures import age, plural, size
 from ipwhl_mirror.ipld.cid import Cid
+from ipwhl_mirror.state.mirrors import SyncState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +99,7 @@ def status_document(found: Sequence[MirrorStatus], listen: str) -> list[Document
             "last": None
             if item.last is None
             else {
+                "state": item.last.state.value,
                 "started_at": time(item.last.started_at),
                 "ended_at": time(item.last.ended_at),
                 "succeeded_at": time(item.last.succeeded_at),
@@ -144,9 +146,7 @@ def _outcome(last: Sync | None) -> str:
     """Short; the reason of a failure has a line of its own."""
     if last is None:
         return "-"
-    if last.ended_at is None or last.ended_at == last.succeeded_at:
-        return last.outcome
-    return _FAILED
+    return _FAILED if last.state is SyncState.FAILED else last.outcome
 
 
 def _name(kept: Mirrored) -> str:

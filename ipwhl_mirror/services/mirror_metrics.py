@@ -18,6 +18,7 @@ from ipwhl_mirror.nodes.errors import NodeError
 from ipwhl_mirror.services.errors import TransferFailed
 from ipwhl_mirror.services.mirrors import mirror_statuses
 from ipwhl_mirror.state.errors import StateError
+from ipwhl_mirror.state.mirrors import SyncState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -140,11 +141,11 @@ def _begun(status: MirrorStatus) -> int | None:
 
 def _is_ok(status: MirrorStatus) -> int | None:
     last = status.last
-    return None if last is None or last.ended_at is None else int(last.succeeded_at == last.ended_at)
+    return None if last is None or last.state is SyncState.RUNNING else int(last.state is SyncState.GOOD)
 
 
 def _is_running(status: MirrorStatus) -> int:
-    return int(status.last is not None and status.last.ended_at is None)
+    return int(status.last is not None and status.last.state is SyncState.RUNNING)
 
 
 def _switched(status: MirrorStatus) -> int | None:
@@ -165,8 +166,8 @@ def _health_line(status: MirrorStatus) -> str:
     words = ["no release yet" if current is None else (current.label or str(current.cid))]
     if last is not None and last.succeeded_at is not None:
         words.append(f"good run {last.succeeded_at:%Y-%m-%dT%H:%M:%SZ}")
-    if last is not None and last.ended_at != last.succeeded_at:
-        words.append("running" if last.ended_at is None else "last run failed")
+    if last is not None and last.state is not SyncState.GOOD:
+        words.append("running" if last.state is SyncState.RUNNING else "last run failed")
     if status.stale is not None:
         words.append("stale")
     return safe_text(f"{status.name}: {', '.join(words)}")

@@ -16,17 +16,16 @@ from ipwhl_mirror.domain.checks.findings import Rule
 from ipwhl_mirror.domain.checks.supported import derive_supported
 from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.domain.figures import plural
-from ipwhl_mirror.domain.input_wheels import FileHere, OnNode
 from ipwhl_mirror.domain.selections import Selection
-from ipwhl_mirror.ipld.dagpb import Link
 from ipwhl_mirror.ipld.directories import build_directory
 from ipwhl_mirror.nodes.base import Reach
 from ipwhl_mirror.services import publish_inputs, releases
-from ipwhl_mirror.services.errors import DamageFound, ServiceError, TransferFailed
-from ipwhl_mirror.services.events import Phase, Progress, ProgressSink, ignore
+from ipwhl_mirror.services.errors import DamageFound, ServiceError
+from ipwhl_mirror.services.events import ProgressSink, ignore
 from ipwhl_mirror.services.pinning import claim_and_pin
 from ipwhl_mirror.services.reading_back import Reading, check_directories, check_wheels
 from ipwhl_mirror.services.repository_files import read_supported
+from ipwhl_mirror.services.wheel_adding import add_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,9 +33,9 @@ if TYPE_CHECKING:
 
     from ipwhl_mirror.domain.checks.findings import CheckReport
     from ipwhl_mirror.domain.checks.repository import Repository
-    from ipwhl_mirror.domain.input_wheels import Gathered, InputWheel
+    from ipwhl_mirror.domain.input_wheels import Gathered
+    from ipwhl_mirror.ipld.dagpb import Link
     from ipwhl_mirror.ipld.directories import Tree
-    from ipwhl_mirror.nodes.base import AddedFile
     from ipwhl_mirror.services.releases import LoadedRelease
     from ipwhl_mirror.services.session import Session
 
@@ -123,11 +122,13 @@ async def publish(
         report = await asyncio.to_thread(_check, inspected.repository, gathered, recipe)
         if report.findings:
             raise NotSound(report)
-        projects, added = await _add(session, gathered.wheels, recipe.cid_version, sink)
-        for root in release_trees(projects, recipe.cid_version):
-            await session.node.put_blocks(root.blocks)
+        links = await add_wheels(session, gathered.wheels, recipe.cid_version, sink)
+        trees = list(release_trees(links.projects, recipe.cid_version))
+        await session.node.put_blocks([block for tree in trees for block in tree.blocks])
+        root = trees[-1]
         recognised = await releases.read_tree(session.node, root.cid, Reach.LOCAL)
         loaded = await releases.remember(session, recognised.release, named=root.cid, label=label)
+        session.state.keep_by_hand(root.cid)
         await claim_and_pin(session, loaded, root.cid, Selection.parse())
         reading = Reading()
         await check_directories(session, loaded.release.index_blocks, reading)
@@ -135,7 +136,7 @@ async def publish(
         if reading.broken:
             raise DamageFound(f"{len(reading.broken)} block(s) do not read back after adding")
         session.state.record_verified(root.cid, session.clock())
-        await publish_inputs.settle(session, added, cid_version=recipe.cid_version)
+        await publish_inputs.settle(session, links.added, cid_version=recipe.cid_version)
         return loaded
 
 
@@ -172,36 +173,3 @@ def _check(repository: Repository, gathered: Gathered, recipe: Recipe) -> CheckR
         environments = derive_supported({wheel.tags for wheel in repository.wheels})
     allowed = {*recipe.allowed, *(OF_LOCKS if gathered.environments is not None else ())}
     return check_repository(repository, environments, allowed)
-
-
-async def _add(
-    session: Session, wheels: Sequence[InputWheel], cid_version: int, sink: ProgressSink
-) -> tuple[dict[str, list[Link]], list[tuple[InputWheel, AddedFile]]]:
-    """Links by project, and what was added on the way."""
-    projects: dict[str, list[Link]] = {}
-    added: list[tuple[InputWheel, AddedFile]] = []
-    total, done = sum(wheel.size or 0 for wheel in wheels), 0
-    for number, wheel in enumerate(wheels, start=1):
-        place = wheel.place
-        if isinstance(place, OnNode):
-            link = Link(place.cid, wheel.filename, place.tsize or 0)
-        else:
-            assert isinstance(place, FileHere), "it was fetched"
-            try:
-                file = await session.node.add_file(place.path, cid_version=cid_version)
-            except OSError as error:
-                raise TransferFailed(f"{place.path} cannot be read: {error.strerror}") from error
-            added.append((wheel, file))
-            link = Link(file.cid, wheel.filename, file.tsize)
-        projects.setdefault(wheel.project, []).append(link)
-        done += wheel.size or 0
-        sink(
-            Progress(
-                phase=Phase.ADD,
-                done_bytes=done,
-                total_bytes=total,
-                done_wheels=number,
-                total_wheels=len(wheels),
-            )
-        )
-    return projects, added

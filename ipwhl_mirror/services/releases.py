@@ -86,7 +86,9 @@ async def track(
     """
     check_label(label)
     async with session.exclusive("track"):
-        return await track_held(session, cid, label=label, sink=sink)
+        loaded = await track_held(session, cid, label=label, sink=sink)
+        session.state.keep_by_hand(loaded.tracked.cid)
+        return loaded
 
 
 async def track_held(

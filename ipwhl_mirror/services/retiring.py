@@ -1,7 +1,8 @@
 """Let go what a mirror does not keep any more: its pins that no mirror needs, and then the release.
 
-Only pins that mirrors asked for go, and never those of what an address leads to now. Nothing is deleted
-before a garbage collection. What is killed in between is done by the next run.
+Only pins that mirrors asked for go, and never those of what an address leads to now; only releases that a
+source announced, and nobody tracked or pinned by hand. Nothing is deleted before a garbage collection. What
+is killed in between is done by the next run.
 """
 
 from __future__ import annotations
@@ -112,6 +113,20 @@ async def drop_strays(session: Session, mirror: str) -> int:
     return removed
 
 
+async def forget_missed(session: Session, mirror: str, goal: bytes | None) -> None:
+    """Untrack what a mirror was to go to and never reached, because it was refused or could not be had, where
+    it is to go elsewhere now. The newest release of a source stays. The caller holds the lock.
+
+    Args:
+        goal: digest of the release where the mirror is to be; None: nowhere any more.
+    """
+    table = MirrorTable(session.state)
+    for release in table.missed(mirror):
+        if release != goal and not _is_newest(session, release):
+            await forget_release(session, release)
+            table.give_up(mirror, release)
+
+
 def has_garbage(session: Session) -> bool:
     """Whether pins of mirrors were removed since garbage was collected for them."""
     return session.state.setting(_GARBAGE) == _WAITS
@@ -129,8 +144,8 @@ async def collect(session: Session, tell: Tell) -> GcPreview:
 
 
 async def forget_release(session: Session, digest: bytes) -> None:
-    """Untrack a release that a source announced, where nothing of it is kept and it is not the newest one.
-    The caller holds the lock."""
+    """Untrack a release that a source announced, where nothing of it is kept, nobody tracked it by hand, and
+    it is not the newest one. The caller holds the lock."""
     table = MirrorTable(session.state)
     if any(pin.release == digest for pin in table.pins()):
         return
@@ -139,12 +154,16 @@ async def forget_release(session: Session, digest: bytes) -> None:
     on_node = await session.node.pinned()
     if any(pin.release == digest and pin.cid.digest in on_node for pin in session.state.known_pins()):
         return
-    trusted = TrustFile(session.settings.data_dir).read().values()
-    if any((last := newest(trust)) is not None and last[1].digest == digest for trust in trusted):
+    if session.state.is_by_hand(digest) or _is_newest(session, digest):
         return
     for tracked in session.state.releases():
         if tracked.cid.digest == digest and tracked.source is not None:
             await untrack_held(session, tracked)
+
+
+def _is_newest(session: Session, digest: bytes) -> bool:
+    trusted = TrustFile(session.settings.data_dir).read().values()
+    return any((last := newest(trust)) is not None and last[1].digest == digest for trust in trusted)
 
 
 def _claims(session: Session, mirror: str, release: bytes) -> tuple[MirrorPin, ...]:

@@ -13,7 +13,7 @@ from ipwhl_mirror.services.errors import UsageProblem
 from ipwhl_mirror.services.holdings import holdings
 from ipwhl_mirror.services.pinning import unpin_held
 from ipwhl_mirror.services.removals import plan_removal
-from ipwhl_mirror.services.retiring import drop_strays, due, retire, unneeded_of
+from ipwhl_mirror.services.retiring import drop_strays, due, forget_missed, retire, unneeded_of
 from ipwhl_mirror.state.mirrors import MirrorTable, PinRole
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ async def prune(
             removed += await retire(session, mirrored)
         for name in forgotten:
             removed += await drop_strays(session, name)
+            await forget_missed(session, name, None)
             table.forget(name)
         return removed
 

@@ -21,13 +21,13 @@ from ipwhl_mirror.services.hooks import check_hooks
 from ipwhl_mirror.services.mirror_events import EventKind, EventSink, ignore_event
 from ipwhl_mirror.services.mirror_telling import Telling, refusal_of
 from ipwhl_mirror.services.mirrors import Mirror, is_held, mirrors
-from ipwhl_mirror.services.retiring import collect, drop_strays, due, has_garbage, retire
+from ipwhl_mirror.services.retiring import collect, drop_strays, due, forget_missed, has_garbage, retire
 from ipwhl_mirror.services.source_updates import SourceUpdate
 from ipwhl_mirror.services.targets import Cause, find_target, hold, named_target
 from ipwhl_mirror.sources.errors import NotTrusted
 from ipwhl_mirror.sources.trust_file import TrustFile
 from ipwhl_mirror.state.errors import LockHeld
-from ipwhl_mirror.state.mirrors import MirrorTable, PinRole
+from ipwhl_mirror.state.mirrors import MirrorTable, PinRole, SyncState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -204,16 +204,16 @@ class _Run:
             async with session.exclusive(f"sync {name}"):
                 before = self._current
                 self._table.begin_sync(name, session.clock())
-                outcome, good = "cancelled", False
+                outcome, state = "cancelled", SyncState.FAILED
                 try:
                     await self._bring(to)
-                    good = problem is None
+                    state = SyncState.GOOD if problem is None else SyncState.FAILED
                     outcome = self._words(before) if problem is None else str(problem)
                 except FAILURES as error:
                     outcome = str(error)
                     raise
                 finally:
-                    self._table.end_sync(name, session.clock(), outcome, good=good)
+                    self._table.end_sync(name, session.clock(), outcome, state)
         except NOT_BEGUN:
             raise
         except FAILURES as error:
@@ -229,7 +229,10 @@ class _Run:
             target, cause = found
         else:
             return
+        await forget_missed(self.session, self.mirror.name, target.cid.digest)
         if not await self._is_at(target):
+            if cause is Cause.NEWEST:
+                self._table.aim(self.mirror.name, target.cid.digest)
             self.advance = Advance(
                 session=self.session,
                 mirror=self.mirror,

@@ -103,13 +103,23 @@ class State(Database):
         """
         with self.change() as db:
             db.execute(
-                "INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE "
+                "INSERT INTO releases (digest, cid, label, source, tracked_at, index_cid, projects, wheels, "
+                "bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE "
                 "SET label = coalesce(excluded.label, label), "
                 "source = CASE WHEN source = '' THEN excluded.source ELSE source END",
                 (release.cid.digest, str(release.cid), release.label, release.source or "",
                  release.tracked_at.isoformat(), str(release.index_cid), release.projects, release.wheels,
                  release.bytes),
             )  # fmt: skip
+
+    def keep_by_hand(self, cid: Cid) -> None:
+        """Remember that a person asked for a release: it stays when no mirror needs it."""
+        with self.change() as db:
+            db.execute("UPDATE releases SET by_hand = 1 WHERE digest = ?", (cid.digest,))
+
+    def is_by_hand(self, digest: bytes) -> bool:
+        """Whether a person asked for a release, whatever source announced it too."""
+        return bool(self.read("SELECT 1 FROM releases WHERE digest = ? AND by_hand", digest))
 
     def remove_release(self, cid: Cid) -> None:
         """Forget a release."""

@@ -35,6 +35,16 @@ class Mirrored:
     switched_at: datetime
 
 
+class SyncState(Enum):
+    """How a run of a mirror went."""
+
+    RUNNING = "running"
+    """It runs, or was killed."""
+    GOOD = "good"
+    FAILED = "failed"
+    """It did not bring the mirror where it is to be, or was cancelled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
     """The last run of a mirror.
@@ -46,6 +56,7 @@ class Sync:
     """
 
     mirror: str
+    state: SyncState
     started_at: datetime
     ended_at: datetime | None
     succeeded_at: datetime | None
@@ -117,6 +128,24 @@ class MirrorTable:
                 (to.mirror, to.release, str(to.cid), to.label, to.selection, to.switched_at.isoformat()),
             )
 
+            db.execute("DELETE FROM mirror_aims WHERE mirror = ? AND release = ?", (to.mirror, to.release))
+
+    def aim(self, mirror: str, release: bytes) -> None:
+        """Write down which release a mirror is to go to, before it tries: so that one that it never reaches
+        is known, and goes when it is to go to another."""
+        with self._state.change() as db:
+            db.execute("INSERT OR IGNORE INTO mirror_aims VALUES (?, ?)", (mirror, release))
+
+    def missed(self, mirror: str) -> tuple[bytes, ...]:
+        """Digests of the releases that a mirror was to go to and did not reach yet, the oldest first."""
+        rows = self._state.read("SELECT release FROM mirror_aims WHERE mirror = ? ORDER BY rowid", mirror)
+        return tuple(release for (release,) in rows)
+
+    def give_up(self, mirror: str, release: bytes) -> None:
+        """Forget that a mirror was to go to a release."""
+        with self._state.change() as db:
+            db.execute("DELETE FROM mirror_aims WHERE mirror = ? AND release = ?", (mirror, release))
+
     def retire(self, mirror: str, release: bytes) -> None:
         """Forget that a mirror keeps a release, and which pins it needs for it; the caller has removed those
         that go."""
@@ -160,17 +189,18 @@ class MirrorTable:
     def forget(self, mirror: str) -> None:
         """Forget a mirror that keeps nothing any more, and how its last run went."""
         with self._state.change() as db:
-            for table in ("mirrored", "mirror_pins", "syncs"):
+            for table in ("mirrored", "mirror_pins", "mirror_aims", "syncs"):
                 db.execute(f"DELETE FROM {table} WHERE mirror = ?", (mirror,))
 
     def last_sync(self, mirror: str) -> Sync | None:
         """How its last run went; None before any."""
         rows = self._state.read(
-            "SELECT started_at, ended_at, succeeded_at, outcome FROM syncs WHERE mirror = ?", mirror
+            "SELECT state, started_at, ended_at, succeeded_at, outcome FROM syncs WHERE mirror = ?", mirror
         )
-        for started, ended, succeeded, outcome in rows:
+        for state, started, ended, succeeded, outcome in rows:
             return Sync(
                 mirror=mirror,
+                state=SyncState(state),
                 started_at=datetime.fromisoformat(started),
                 ended_at=_moment(ended),
                 succeeded_at=_moment(succeeded),
@@ -182,18 +212,19 @@ class MirrorTable:
         """Note that a run begins."""
         with self._state.change() as db:
             db.execute(
-                "INSERT INTO syncs VALUES (?, ?, NULL, NULL, 'running') ON CONFLICT (mirror) DO UPDATE "
-                "SET started_at = excluded.started_at, ended_at = NULL, outcome = 'running'",
+                "INSERT INTO syncs (mirror, started_at, outcome, state) VALUES (?, ?, 'running', 'running') "
+                "ON CONFLICT (mirror) DO UPDATE SET started_at = excluded.started_at, ended_at = NULL, "
+                "outcome = excluded.outcome, state = excluded.state",
                 (mirror, at.isoformat()),
             )
 
-    def end_sync(self, mirror: str, at: datetime, outcome: str, *, good: bool) -> None:
+    def end_sync(self, mirror: str, at: datetime, outcome: str, state: SyncState) -> None:
         """Note how it ended."""
         with self._state.change() as db:
             db.execute(
-                "UPDATE syncs SET ended_at = ?1, outcome = ?2, succeeded_at = iif(?3, ?1, succeeded_at) "
-                "WHERE mirror = ?4",
-                (at.isoformat(), outcome, good, mirror),
+                "UPDATE syncs SET ended_at = ?1, outcome = ?2, state = ?3, "
+                "succeeded_at = iif(?3 = 'good', ?1, succeeded_at) WHERE mirror = ?4",
+                (at.isoformat(), outcome, state.value, mirror),
             )
 
 

@@ -10,7 +10,7 @@ import sqlite3
 
 from ipwhl_mirror.state.errors import StateDamaged
 
-VERSION = 3
+VERSION = 4
 _FIRST = """
 CREATE TABLE releases (
     digest BLOB PRIMARY KEY, cid TEXT NOT NULL, label TEXT UNIQUE, tracked_at TEXT NOT NULL,
@@ -55,7 +55,17 @@ CREATE TABLE mirror_pins (
     PRIMARY KEY (mirror, release, digest)
 ) STRICT;
 """
-_STEPS = (_FIRST, _SOURCES_AND_MIRRORS, _PINS_OF_MIRRORS)
+_STATES_AND_AIMS = """
+ALTER TABLE syncs ADD COLUMN state TEXT NOT NULL DEFAULT 'running';
+UPDATE syncs SET state = CASE WHEN ended_at = succeeded_at THEN 'good' ELSE 'failed' END
+    WHERE ended_at IS NOT NULL;
+CREATE TABLE mirror_aims (
+    mirror TEXT NOT NULL, release BLOB NOT NULL, PRIMARY KEY (mirror, release)
+) STRICT;
+ALTER TABLE releases ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0;
+UPDATE releases SET by_hand = 1 WHERE source = '';
+"""
+_STEPS = (_FIRST, _SOURCES_AND_MIRRORS, _PINS_OF_MIRRORS, _STATES_AND_AIMS)
 """What makes each version of the one before, from 0, which is empty."""
 
 

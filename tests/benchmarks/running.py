@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import (
+    adding,
     checking,
     index,
     kubo_index,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Size], Iterator[Figure]]] = {
     "check": checking.check,
     "status": index.status,
     "publish": wheels.publish,
+    "add": adding.add,
     "publish-again": republishing.publish_again,
     "fetch": wheels.fetch,
     "verify": wheels.verify,

@@ -34,6 +34,11 @@ DONE = {
     "check": [("check: every rule", "150 wheels, 8 environments")],
     "status": [("status", "2 releases of 50 wheels")],
     "publish": [("publish", WHEELS)],
+    "add": [
+        (f"{what}: {node}", "12 wheels, 800000 bytes")
+        for node in ("the node that comes with it", "a Kubo")
+        for what in ("add", "publish")
+    ],
     "publish-again": [("publish: an unchanged lock", WHEELS)],
     "fetch": [("fetch: hashed and synced", WHEELS), ("pin: fetched, pinned and read back", WHEELS)],
     "verify": [("verify", WHEELS)] * 2,

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipwhl_mirror.services import overview, publishing, verifying
-from ipwhl_mirror.services.errors import UsageProblem
+from ipwhl_mirror.services.errors import TransferFailed, UsageProblem
+from ipwhl_mirror.services.events import Phase
+from tests.services.publishing_world import lay, wheel
 from tests.simulators.wheels import sample_release, sample_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ipwhl_mirror.services.events import Progress
     from tests.conftest import OpenSession
 
 IPFS = os.environ.get("IPWHL_MIRROR_TEST_IPFS") or shutil.which("ipfs")
@@ -101,3 +104,21 @@ async def test_bad_input_is_told_and_nothing_is_added(
         with pytest.raises(UsageProblem, match=words):
             await publishing.publish(session, publishing.Recipe(inputs=[folder]))
         assert session.state.releases() == ()
+
+
+async def test_a_wheel_that_goes_away_meanwhile_is_named(open_session: OpenSession, tmp_path: Path) -> None:
+    """Though several are added at a time; nothing is pinned then, and a run with all of them ends well."""
+    wheels = [wheel(f"p{number}") for number in range(8)]
+    directory = lay(tmp_path / "w", *wheels)
+    recipe = publishing.Recipe(inputs=[directory])
+
+    def take_away(progress: Progress) -> None:
+        if progress.phase is Phase.ADD:
+            (directory / "p7-1.0-py3-none-any.whl").unlink(missing_ok=True)
+
+    async with open_session() as session:
+        with pytest.raises(TransferFailed, match=r"p7-1\.0-py3-none-any\.whl cannot be read: No such file"):
+            await publishing.publish(session, recipe, sink=take_away)
+        assert (session.state.releases(), await session.node.pinned()) == ((), set())
+        lay(directory, wheels[7])
+        assert len((await publishing.publish(session, recipe)).release.wheels) == 8

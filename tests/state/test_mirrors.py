@@ -10,7 +10,7 @@ import pytest
 
 from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.state.database import State
-from ipwhl_mirror.state.mirrors import Mirrored, MirrorPin, MirrorTable, PinRole, Sync
+from ipwhl_mirror.state.mirrors import Mirrored, MirrorPin, MirrorTable, PinRole, Sync, SyncState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,20 +69,37 @@ def test_a_run_is_told_with_the_last_good_one(table: MirrorTable) -> None:
     """Running, good, running again, failed."""
     assert table.last_sync("campus") is None
     table.begin_sync("campus", AT)
-    first = Sync(mirror="campus", started_at=AT, ended_at=None, succeeded_at=None, outcome="running")
+    first = Sync(
+        mirror="campus",
+        state=SyncState.RUNNING,
+        started_at=AT,
+        ended_at=None,
+        succeeded_at=None,
+        outcome="running",
+    )
     assert table.last_sync("campus") == first
     done = AT + timedelta(minutes=1)
-    table.end_sync("campus", done, "nothing new", good=True)
+    table.end_sync("campus", done, "nothing new", SyncState.GOOD)
     assert table.last_sync("campus") == replace(
-        first, ended_at=done, succeeded_at=done, outcome="nothing new"
+        first, state=SyncState.GOOD, ended_at=done, succeeded_at=done, outcome="nothing new"
     )
     later = AT + timedelta(hours=1)
     table.begin_sync("campus", later)
     assert table.last_sync("campus") == replace(first, started_at=later, succeeded_at=done)
-    table.end_sync("campus", later, "refused: rollback", good=False)
+    table.end_sync("campus", later, "refused: rollback", SyncState.FAILED)
     ended = table.last_sync("campus")
     assert ended is not None
     assert (ended.ended_at, ended.succeeded_at, ended.outcome) == (later, done, "refused: rollback")
+
+
+def test_a_run_that_fails_in_the_second_of_a_good_one_has_failed(table: MirrorTable) -> None:
+    """How it went does not follow from when."""
+    for state in (SyncState.GOOD, SyncState.FAILED):
+        table.begin_sync("campus", AT)
+        table.end_sync("campus", AT, state.value, state)
+        last = table.last_sync("campus")
+        assert last is not None
+        assert (last.state, last.ended_at, last.succeeded_at) == (state, AT, AT)
 
 
 def test_claims_are_of_a_mirror_and_a_release(table: MirrorTable) -> None:

@@ -12,12 +12,14 @@ from ipwhl_mirror.ipld.cid import Cid
 from ipwhl_mirror.state import schema
 from ipwhl_mirror.state.database import State
 from ipwhl_mirror.state.errors import StateDamaged
+from ipwhl_mirror.state.mirrors import MirrorTable, SyncState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ONE, TWO = Cid.of(b"one", version=0), Cid.of(b"two")
 INDEX = Cid.of(b"index")
+BEFORE, AT = "2026-11-21T12:00:00+00:00", "2026-11-22T12:00:00+00:00"
 VERSION_1 = f"""
 CREATE TABLE releases (
     digest BLOB PRIMARY KEY, cid TEXT NOT NULL, label TEXT UNIQUE, tracked_at TEXT NOT NULL,
@@ -70,6 +72,7 @@ def check_content(state: State) -> None:
         (ONE, None, None),
         (TWO, "2026.10", None),
     ]
+    assert state.is_by_hand(ONE.digest) and state.is_by_hand(TWO.digest)
     assert state.releases()[0].tracked_at == datetime(2026, 11, 22, 12, tzinfo=UTC)
     (pin,) = state.known_pins()
     assert (pin.cid, pin.selection, pin.adopted) == (ONE, "-p any", True)
@@ -114,6 +117,33 @@ def test_a_step_that_fails_changes_nothing(old: Path) -> None:
     db = sqlite3.connect(old / "state.sqlite")
     assert db.execute("SELECT count(*) FROM releases").fetchone() == (2,)
     db.close()
+
+
+@pytest.mark.parametrize(
+    ("ended", "succeeded", "state"),
+    [
+        (None, None, SyncState.RUNNING),
+        (None, BEFORE, SyncState.RUNNING),
+        (AT, AT, SyncState.GOOD),
+        (AT, BEFORE, SyncState.FAILED),
+        (AT, None, SyncState.FAILED),
+    ],
+)
+def test_how_the_last_run_went_is_taken_over(
+    old: Path, ended: str | None, succeeded: str | None, state: SyncState
+) -> None:
+    """From a database that told it by equal times."""
+    db = sqlite3.connect(old / "state.sqlite")
+    db.executescript("".join(schema._STEPS[1:3]) + "PRAGMA user_version = 3;")
+    with db:
+        db.execute("INSERT INTO syncs VALUES ('campus', ?, ?, ?, 'words')", (BEFORE, ended, succeeded))
+    db.close()
+    for open_ in (State.open, State.create):
+        database = open_(old)
+        last = MirrorTable(database).last_sync("campus")
+        database.close()
+        assert last is not None
+        assert (last.state, last.outcome) == (state, "words")
 
 
 def test_two_sources_may_use_one_label(tmp_path: Path) -> None:

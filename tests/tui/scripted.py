@@ -28,7 +28,7 @@ from ipwhl_mirror.services.sources import SourceStatus
 from ipwhl_mirror.services.unfinished import Left
 from ipwhl_mirror.sources.keys import AcceptedKey
 from ipwhl_mirror.sources.trust import SourceTrust
-from ipwhl_mirror.state.mirrors import Mirrored, Sync
+from ipwhl_mirror.state.mirrors import Mirrored, Sync, SyncState
 from ipwhl_mirror.tui import keymap
 from ipwhl_mirror.tui.app import MirrorApp
 from ipwhl_mirror.tui.backend import (
@@ -594,8 +594,10 @@ def mirror_status(
         )
     last = None
     if outcome is not None:
+        ran = SyncState.GOOD if ended == succeeded else SyncState.FAILED
         last = Sync(
             mirror=name,
+            state=SyncState.RUNNING if ended is None else ran,
             started_at=NOW - timedelta(minutes=41),
             ended_at=ended,
             succeeded_at=succeeded,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ipwhl_mirror.state.mirrors import SyncState
 from ipwhl_mirror.tui.again import work_of
 from ipwhl_mirror.tui.desk import Access
 from ipwhl_mirror.tui.glyphs import ASCII, UNICODE
@@ -76,7 +77,7 @@ def test_what_a_mirror_is(name: str, changes: dict[str, object], word: str) -> N
         assert row_look(mirror, backend.sources, glyphs).word == word
     running = replace(
         backend.mirrors[0],
-        last=replace(backend.mirrors[0].last, ended_at=None),  # type: ignore[type-var]
+        last=replace(backend.mirrors[0].last, state=SyncState.RUNNING),  # type: ignore[type-var]
     )
     assert mirror_look(running, backend.sources[0], UNICODE).word == "running"
     assert mirror_look(mirror, None, UNICODE).word in ("no source", "not configured")
