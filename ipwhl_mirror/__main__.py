@@ -39,13 +39,13 @@ class _TerminalUi:
 
     async def show_demo(self, session: Session, settings: Settings) -> int:
         """The same on the demo's mirroring node, on the loop that runs, in the look of these settings."""
-        from ipwhl_mirror.tui.app import run_async
         from ipwhl_mirror.tui.live import LiveBackend
         from ipwhl_mirror.tui.preferences import preferences_of
+        from ipwhl_mirror.tui.running import run
 
         preferences = preferences_of(settings)
         async with LiveBackend(session, is_demo=True) as backend:
-            return await run_async(backend, read_only=False, preferences=preferences)
+            return await run(backend, read_only=False, preferences=preferences)
 
 
 async def _open_and_run(settings: Settings, preferences: Preferences) -> int:
@@ -54,8 +54,8 @@ async def _open_and_run(settings: Settings, preferences: Preferences) -> int:
     from ipwhl_mirror.cli.run import end_on_signals
     from ipwhl_mirror.services.recovery import recover
     from ipwhl_mirror.services.session import Session
-    from ipwhl_mirror.tui.app import run_async
     from ipwhl_mirror.tui.live import LiveBackend
+    from ipwhl_mirror.tui.running import run
 
     gc.enable()
     end_on_signals()
@@ -63,7 +63,7 @@ async def _open_and_run(settings: Settings, preferences: Preferences) -> int:
         await session.check_node()
         await recover(session)
         async with LiveBackend(session) as backend:
-            code = await run_async(backend, read_only=settings.read_only, preferences=preferences)
+            code = await run(backend, read_only=settings.read_only, preferences=preferences)
     task = asyncio.current_task()
     return ExitCode.INTERRUPTED if task is not None and task.cancelling() else code
 

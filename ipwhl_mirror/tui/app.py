@@ -7,9 +7,6 @@ ends in one handler that shows the error's own words and its hint.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.reactive import reactive
@@ -21,7 +18,6 @@ from ipwhl_mirror.services.session import utc_now
 from ipwhl_mirror.tui import (
     bulk,
     comparing,
-    crash,
     flows,
     following,
     keymap,
@@ -31,15 +27,12 @@ from ipwhl_mirror.tui import (
     themes,
     title,
 )
-from ipwhl_mirror.tui.charset import charset
 from ipwhl_mirror.tui.desk import Access, Desk
 from ipwhl_mirror.tui.glyphs import UNICODE, Glyphs
 from ipwhl_mirror.tui.history import History
 from ipwhl_mirror.tui.jobs import Failure
 from ipwhl_mirror.tui.keys import Place, bindings, changes_something
 from ipwhl_mirror.tui.mirror_rows import news
-from ipwhl_mirror.tui.preferences import Preferences
-from ipwhl_mirror.tui.prompts import forbid_prompts
 from ipwhl_mirror.tui.publish_entries import PublishEntries
 from ipwhl_mirror.tui.reading_app import GLANCE, READ, REOPEN, ReadingApp
 from ipwhl_mirror.tui.refreshing import EVERY_S, Refreshing
@@ -302,26 +295,3 @@ class MirrorApp(ReadingApp, inherit_bindings=False):
 
     async def _open(self, event: messages.Opened) -> None:
         self.opened = await self.backend.load(event.summary.cid)
-
-
-def run(backend: Backend, *, read_only: bool) -> int:
-    """Run the application until it is left; gives the exit code."""
-    return asyncio.run(run_async(backend, read_only=read_only))
-
-
-async def run_async(backend: Backend, *, read_only: bool, preferences: Preferences | None = None) -> int:
-    """The same on a loop that runs already, for a backend that was opened on it."""
-    access = Access.READ_ONLY if read_only else Access.FULL
-    wanted = preferences or Preferences()
-    wanted.apply_colour(os.environ)
-    forbid_prompts(os.environ)
-    encoding = charset(sys.stdout.encoding or "", os.environ)
-    glyphs = wanted.glyphs(encoding=encoding, term=os.environ.get("TERM", ""))
-    app = MirrorApp(backend, access=access, glyphs=glyphs, keys=wanted.keymap, theme=wanted.theme)
-    try:
-        await app.run_async()
-    finally:
-        await app.runner.ended()
-    if app.fault is not None:
-        crash.tell(app.fault)
-    return app.return_code or 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.tui.app import run
+from ipwhl_mirror.tui.running import run
 from tests.tui.scripted import ScriptedBackend, filled_backend
 
 if TYPE_CHECKING:
@@ -34,4 +35,5 @@ class _FaultyBackend(ScriptedBackend):
 
 
 if __name__ == "__main__":
-    sys.exit(run(_FaultyBackend(tracked=filled_backend().tracked), read_only=False))
+    backend = _FaultyBackend(tracked=filled_backend().tracked)
+    sys.exit(asyncio.run(run(backend, read_only=False)))
