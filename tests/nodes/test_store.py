@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from ipwhl_mirror.ipld.dagpb import Link
 from ipwhl_mirror.ipld.directories import build_directory
 from ipwhl_mirror.nodes.base import GcPreview, Reach
 from ipwhl_mirror.nodes.embedded.layout import Layout, digest_of, file_name
+from ipwhl_mirror.nodes.embedded.schema import check_version, create
 from ipwhl_mirror.nodes.errors import StoreDamaged
 from tests.nodes.embedded_world import EmbeddedWorld, store_directory, world
 from tests.nodes.world import blocks_of, walked
@@ -235,3 +236,40 @@ async def test_a_database_that_cannot_be_used_is_said_to_be(
             await attempt
         assert (caught.value.hint or "").startswith(hint)
     assert path.read_bytes() == before
+
+
+class _Overtaken(sqlite3.Connection):
+    """A connection that is overtaken: after its first answer another one makes the tables, if it can."""
+
+    other: sqlite3.Connection | None = None
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """See sqlite3; a cursor that has its answer holds nothing."""
+        cursor = super().execute(sql, parameters)
+        if self.other is None or not sql.startswith("PRAGMA"):
+            return cursor
+        answer = cursor.fetchall()
+        other, self.other = self.other, None
+        with suppress(sqlite3.OperationalError):  # it waits, and waits no longer than it was told
+            other.execute("BEGIN IMMEDIATE")
+            create(other)
+            other.execute("COMMIT")
+        if other.in_transaction:
+            other.execute("ROLLBACK")
+        return super().execute("SELECT ?", answer[0])
+
+
+def test_a_database_that_is_being_made_is_none_yet_or_ours(tmp_path: Path) -> None:
+    """What tells whose it is, is read of one moment: several threads or processes begin with it."""
+    path = tmp_path / "node.sqlite"
+    with (
+        closing(sqlite3.connect(path, isolation_level=None, timeout=0, factory=_Overtaken)) as reader,
+        closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as maker,
+    ):
+        assert isinstance(reader, _Overtaken)
+        reader.other = maker
+        assert not check_version(reader, path)
+        maker.execute("BEGIN IMMEDIATE")
+        create(maker)
+        maker.execute("COMMIT")
+        assert check_version(reader, path)

@@ -89,12 +89,9 @@ def check_version(connection: sqlite3.Connection, path: Path) -> bool:
     Raises:
         StoreDamaged: it is another program's, or a newer version wrote it.
     """
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    if version == 0 and application == 0:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            return False
-        raise StoreDamaged(f"{path} is not a database of this program", hint="choose another --data-dir")
+    version, application, tables = _marks(connection)
+    if version == application == tables == 0:
+        return False
     if application != _APPLICATION_ID:
         raise StoreDamaged(f"{path} is not a database of this program", hint="choose another --data-dir")
     if version > SCHEMA_VERSION:
@@ -103,6 +100,25 @@ def check_version(connection: sqlite3.Connection, path: Path) -> bool:
             hint="use the newer ipwhl-mirror that wrote it",
         )
     return True
+
+
+def _marks(connection: sqlite3.Connection) -> list[int]:
+    """Schema version, application and number of tables, all of one moment: others may be making them."""
+    begins = not connection.in_transaction
+    if begins:
+        connection.execute("BEGIN")
+    try:
+        return [
+            connection.execute(query).fetchone()[0]
+            for query in (
+                "PRAGMA user_version",
+                "PRAGMA application_id",
+                "SELECT count(*) FROM sqlite_master",
+            )
+        ]
+    finally:
+        if begins and connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def create(connection: sqlite3.Connection) -> None:
