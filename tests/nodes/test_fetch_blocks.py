@@ -118,19 +118,54 @@ async def test_absent_everywhere_is_not_found() -> None:
     [
         pytest.param(Lie(), 1, id="liar-once"),
         pytest.param(Status(403), 1, id="refused-once"),
-        pytest.param(Status(500), 6, id="failing-six-times"),
-        pytest.param(Stall(10), 6, id="stalling-six-times"),
-        pytest.param(Status(429), 20, id="busy-twenty-times"),
+        pytest.param(Status(500), 4, id="failing-four-times"),
+        pytest.param(Status(503), 4, id="away-four-times"),
+        pytest.param(Stall(10), 4, id="stalling-four-times"),
+        pytest.param(Status(429), 3, id="busy-three-times"),
+        pytest.param(Status(503, "3600"), 3, id="away-for-an-hour"),
     ],
 )
 async def test_asking_ends(fault: Fault, tries: int) -> None:
-    """A gateway that never gives it is asked so many times, and then there is no source."""
+    """A gateway that never gives anything is asked so many times, and then there is no source."""
     async with setup({CID.digest: BLOCK}, transfer=patience(fault)) as s:
         s.gateways[0].always = fault
         with pytest.raises(NoSource) as caught:
             await fetch_block(s.pool, CID)
         assert len(s.gateways[0].requests) == tries
         assert s.gateways[0].url in str(caught.value)
+        assert "--gateway URL" in (caught.value.hint or "")
+        assert sum(s.time.slept) <= (120 if isinstance(fault, Status) and fault.retry_after else 7)
+
+
+@pytest.mark.parametrize(
+    ("fault", "tries"),
+    [
+        pytest.param(Status(500), 6, id="failing-six-times"),
+        pytest.param(Status(429), 20, id="busy-twenty-times"),
+    ],
+)
+async def test_one_that_gave_something_is_waited_for_longer(fault: Fault, tries: int) -> None:
+    """What was begun with it is likely to be had from it again."""
+    async with setup({CID.digest: BLOCK}, transfer=patience(fault)) as s:
+        assert await fetch_block(s.pool, CID) == BLOCK
+        s.gateways[0].requests.clear()
+        s.gateways[0].always = fault
+        with pytest.raises(NoSource):
+            await fetch_block(s.pool, CID)
+        assert len(s.gateways[0].requests) == tries
+
+
+@pytest.mark.parametrize("fault", [Status(503), Status(503, "3600")], ids=["503", "busy"])
+async def test_others_are_not_held_back(fault: Fault) -> None:
+    """Blocks come from the one that gives them, without a rest, whatever the other says all the time."""
+    blocks = {cid.digest: block for cid, block in ((Cid.of(b"%d" % n, RAW), b"%d" % n) for n in range(30))}
+    async with setup(blocks, blocks, transfer=patience(fault)) as s:
+        s.gateways[0].always = fault
+        fetched = await asyncio.gather(*(fetch_block(s.pool, Cid(1, RAW, digest)) for digest in blocks))
+        assert fetched == list(blocks.values())
+        assert s.time.slept == []
+        assert len(s.gateways[1].requests) == 30
+        assert len(s.gateways[0].requests) <= 15
 
 
 async def test_gateway_that_is_not_there_is_left() -> None:

@@ -2,7 +2,9 @@
 
 Pure bookkeeping: a gateway that fails rests for 1, 2, 4 ... 60 seconds, or as its Retry-After says, 60 at
 most, and faults of one moment count once. What a failure means for the gateway is its `Verdict`; how often it
-may be repeated for one thing is decided here, and when asking for that thing ends. `gateways.py` acts on it.
+may be repeated for one thing is decided here, and when asking for that thing ends: of a gateway that gave
+nothing yet in this run after 7 seconds of rests, or 2 minutes where it asks for them; of one that did, later.
+`gateways.py` acts on it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ipwhl_mirror.nodes.embedded.addresses import GatewayAddress
     from ipwhl_mirror.nodes.errors import NodeError
 
+_LATER = "run it again later, or name another gateway: --gateway URL"
 REQUESTS_PER_GATEWAY = 32
 """At once, to one gateway; halved each time it says it is busy, and growing again with what it gives."""
 LONGEST_REST_S = 60.0
@@ -38,6 +41,8 @@ class Verdict(Enum):
 
 _TRIES = {Verdict.UNWELL: 6, Verdict.BUSY: 20}
 """How often a gateway may fail in this way for one thing without a byte of progress; others: once."""
+_FIRST_TRIES = {Verdict.UNWELL: 4, Verdict.BUSY: 3}
+"""The same, before it gave anything in this run."""
 
 
 class AttemptFailed(Exception):
@@ -66,6 +71,7 @@ class Gateway:
         rests_until: not asked before this time of the pool's clock.
         banned: why it is not asked again in this run.
         gives_car: False once it gave a block of a DAG it would not give as a CAR.
+        has_given: whether it gave something good in this run.
     """
 
     def __init__(self, address: GatewayAddress) -> None:
@@ -77,14 +83,24 @@ class Gateway:
         self.rests_until = float("-inf")
         self.banned: str | None = None
         self.gives_car = True
+        self.has_given = False
 
     @property
     def is_given_up(self) -> bool:
-        """Banned, or so often unwell that nobody waits for it."""
-        return self.banned is not None or self.unwell >= _TRIES[Verdict.UNWELL]
+        """Banned, or so often unwell or busy that nobody waits for it."""
+        return (
+            self.banned is not None
+            or self.unwell >= self.tries(Verdict.UNWELL)
+            or self.busy >= self.tries(Verdict.BUSY)
+        )
+
+    def tries(self, verdict: Verdict) -> int:
+        """How often it may fail in this way for one thing."""
+        return (_TRIES if self.has_given else _FIRST_TRIES).get(verdict, 1)
 
     def thrives(self) -> None:
         """It gave something good."""
+        self.has_given = True
         self.unwell = self.busy = 0
         self.limit = min(REQUESTS_PER_GATEWAY, self.limit + 1 / self.limit)
 
@@ -130,7 +146,7 @@ class Errand:
         """Remember what a gateway said, and whether to ask it again."""
         self.failures[gateway] = failure
         self._tries[gateway, failure.verdict] += 1
-        if self._tries[gateway, failure.verdict] >= _TRIES.get(failure.verdict, 1):
+        if self._tries[gateway, failure.verdict] >= gateway.tries(failure.verdict):
             self.closed.add(gateway)
 
     def give_up(self, gateways: Sequence[Gateway]) -> NodeError:
@@ -141,7 +157,7 @@ class Errand:
         last = [self.failures.get(gateway) for gateway in gateways]
         if all(failure is not None and failure.verdict is Verdict.ABSENT for failure in last):
             return BlockNotFound(self.cid, f"no gateway has {self.cid} ({told})")
-        return NoSource(f"no gateway gave {self.cid} ({told})")
+        return NoSource(f"no gateway gave {self.cid} ({told})", hint=_LATER)
 
     def _reason(self, gateway: Gateway) -> str:
         if gateway.banned is not None:

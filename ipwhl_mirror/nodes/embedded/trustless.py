@@ -207,7 +207,8 @@ def _failure(response: httpx.Response, accept: str) -> AttemptFailed:
         return AttemptFailed(Verdict.ABSENT, f"{_ABSENT[status]} (HTTP {status})")
     wait_s = _retry_after(response)
     if status == 429 or (status >= 500 and wait_s is not None):
-        return AttemptFailed(Verdict.BUSY, f"is busy (HTTP {status})", wait_s=wait_s)
+        until = "" if wait_s is None else f" and asks to be left alone for {wait_s:g} s"
+        return AttemptFailed(Verdict.BUSY, f"is busy (HTTP {status}){until}", wait_s=wait_s)
     if status >= 500:
         return AttemptFailed(Verdict.UNWELL, f"failed (HTTP {status})")
     return AttemptFailed(Verdict.REFUSED, f"refused (HTTP {status})")
