@@ -13,6 +13,8 @@ from ipwhl_mirror.ipld.dagpb import parse_node
 from ipwhl_mirror.ipld.errors import ForbiddenBlock, MalformedBlock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.ipld.dagpb import Link
 
@@ -31,6 +33,15 @@ def links_of(cid: Cid, block: bytes) -> tuple[Link, ...]:
         raise
     except MalformedBlock:
         return ()
+
+
+def links_of_all(blocks: Iterable[tuple[Cid, bytes]]) -> list[Cid]:
+    """Everything that these blocks link to, each once.
+
+    Raises:
+        ForbiddenBlock: see `links_of`.
+    """
+    return list(dict.fromkeys(link.cid for cid, block in blocks for link in links_of(cid, block)))
 
 
 def unseen_links(cid: Cid, block: bytes, seen: set[tuple[bytes, bool]]) -> list[Cid]:

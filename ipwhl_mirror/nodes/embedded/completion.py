@@ -70,6 +70,23 @@ class Completion:
         """Make everything under the roots whole, as far as it can be had: `failure` tells."""
         await self._complete([Entry(root, Hint.UNKNOWN) for root in roots])
 
+    async def repair(self, broken: Sequence[Cid]) -> None:
+        """Bring these blocks again: in the whole files that they are a part of, or by themselves."""
+        files, others = await self._threads.run(self._owners, broken)
+        await self.mend(files)
+        await self.replace(others)
+
+    def _owners(self, broken: Sequence[Cid]) -> tuple[list[WholeFile], list[Cid]]:
+        """The whole files that broken blocks are a part of, and the blocks that are of none."""
+        files: dict[int, WholeFile] = {}
+        others = []
+        for cid in broken:
+            owners = self._store.owners(cid)
+            files.update((file.id, file) for file in owners)
+            if not owners:
+                others.append(cid)
+        return list(files.values()), others
+
     async def mend(self, files: Iterable[WholeFile]) -> None:
         """Read whole files again and bring their bad leaves, in place."""
 

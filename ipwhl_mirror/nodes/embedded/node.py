@@ -9,7 +9,6 @@ Blocking work is done in threads. A cancelled call ends its threads' work before
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -37,11 +36,12 @@ from ipwhl_mirror.nodes.embedded.diagnosis import examine_gateways
 from ipwhl_mirror.nodes.embedded.entries import Entry, Hint, bring_many
 from ipwhl_mirror.nodes.embedded.layout import Step
 from ipwhl_mirror.nodes.embedded.locks import Holding, holding
+from ipwhl_mirror.nodes.embedded.reporting import reporting
 from ipwhl_mirror.nodes.embedded.store import Store
-from ipwhl_mirror.nodes.embedded.threads import Threads, end_tasks
+from ipwhl_mirror.nodes.embedded.threads import Threads
 from ipwhl_mirror.nodes.embedded.walk import Walk, next_blocks
 from ipwhl_mirror.nodes.errors import BlockCorrupt, BlockNotFound, NodeRefused
-from ipwhl_mirror.nodes.graph import links_of
+from ipwhl_mirror.nodes.graph import links_of_all
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -52,11 +52,9 @@ if TYPE_CHECKING:
     from ipwhl_mirror.ipld.cid import Cid
     from ipwhl_mirror.nodes.base import Finding
     from ipwhl_mirror.nodes.car_blocks import CarBlocks
-    from ipwhl_mirror.nodes.embedded.rows import WholeFile
     from ipwhl_mirror.nodes.embedded.sources import GatewaySource
 
 THREADS = 8
-REPORT_S = 0.1
 _ROUND = 64
 _DEFAULT = Transfer()
 _FROM_FILE = Transfer(concurrency=2)
@@ -114,7 +112,7 @@ class EmbeddedNode:
         missing: list[Cid] = []
         while left:
             some, left = left[:_ROUND], left[_ROUND:]
-            for cid, block in await self._threads.run(self._read_some, some):
+            for cid, block in await self._threads.run(self._store.read_blocks, some):
                 if isinstance(block, bytes):
                     yield cid, block
                 elif reach is Reach.NETWORK:
@@ -135,7 +133,7 @@ class EmbeddedNode:
             for at, block in found:
                 yield at, block
             # thousands of blocks a level: decoding them takes a while
-            below = await self._threads.run(_linked, found)
+            below = await self._threads.run(links_of_all, found)
             wanted = [cid for cid in below if cid not in seen]
 
     async def put_blocks(self, blocks: Iterable[tuple[Cid, bytes]]) -> None:
@@ -227,9 +225,7 @@ class EmbeddedNode:
         on_progress: Callable[[PinProgress], None] | None = None,
     ) -> None:
         async with self._writing(), self._completing(transfer, on_progress) as completion:
-            files, others = await self._threads.run(self._owners, list(broken))
-            await completion.mend(files)
-            await completion.replace(others)
+            await completion.repair(list(broken))
             if completion.failure is not None:
                 raise completion.failure
 
@@ -272,20 +268,6 @@ class EmbeddedNode:
     def _writing(self) -> AbstractAsyncContextManager[None]:
         return holding(self._store.layout.lock, Holding.SHARED)
 
-    def _read_some(self, cids: Sequence[Cid]) -> list[tuple[Cid, bytes | Fault]]:
-        return [(cid, self._store.read_block(cid.digest)) for cid in cids]
-
-    def _owners(self, broken: Sequence[Cid]) -> tuple[list[WholeFile], list[Cid]]:
-        """The whole files that broken blocks are a part of, and the blocks that are of none."""
-        files: dict[int, WholeFile] = {}
-        others = []
-        for cid in broken:
-            owners = self._store.owners(cid)
-            files.update((file.id, file) for file in owners)
-            if not owners:
-                others.append(cid)
-        return list(files.values()), others
-
     async def _fetch_blocks(self, cids: Sequence[Cid]) -> AsyncGenerator[tuple[Cid, bytes], None]:
         entries = [Entry(cid, Hint.UNKNOWN) for cid in cids]
         async with self._fetching(_DEFAULT) as source, aclosing(bring_many(source, entries)) as batches:
@@ -312,24 +294,5 @@ class EmbeddedNode:
     ) -> AsyncIterator[Completion]:
         async with self._fetching(transfer) as source:
             completion = Completion(self._store, self._threads, source, transfer)
-
-            def report() -> None:
-                if on_progress is not None:
-                    on_progress(completion.meter.progress(source))
-
-            async def report_often() -> None:
-                while True:
-                    report()
-                    await asyncio.sleep(REPORT_S)
-
-            reporting = asyncio.create_task(report_often())
-            try:
+            async with reporting(completion.meter, source, on_progress):
                 yield completion
-                report()
-            finally:
-                await end_tasks([reporting])
-
-
-def _linked(found: list[tuple[Cid, bytes]]) -> list[Cid]:
-    """Everything that some blocks link to, each once."""
-    return list(dict.fromkeys(link.cid for at, block in found for link in links_of(at, block)))

@@ -56,6 +56,10 @@ class Store:
         """Close the database. Safe to call twice."""
         self.database.close()
 
+    def read_blocks(self, cids: Iterable[Cid]) -> list[tuple[Cid, bytes | Fault]]:
+        """Blocks, each as `read_block` gives it."""
+        return [(cid, self.read_block(cid.digest)) for cid in cids]
+
     def read_block(self, digest: bytes) -> bytes | Fault:
         """A block whose bytes were hashed, from wherever it is kept; else what is wrong with it."""
         with self.database.read() as connection:

@@ -8,11 +8,9 @@ Blocks stored survive a power cut as far as the daemon's datastore does; `examin
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ipwhl_mirror.domain.display import safe_text
 from ipwhl_mirror.nodes.base import (
     NO_HINTS,
     AddedFile,
@@ -24,27 +22,16 @@ from ipwhl_mirror.nodes.base import (
     Transfer,
     WalkedBlock,
 )
-from ipwhl_mirror.nodes.errors import (
-    BlockCorrupt,
-    BlockNotFound,
-    NodeRefused,
-    NodeTooOld,
-    PinFailed,
-)
+from ipwhl_mirror.nodes.errors import BlockCorrupt
 from ipwhl_mirror.nodes.kubo import collecting, files, naming
-from ipwhl_mirror.nodes.kubo.answers import (
-    Identity,
-    Peers,
-    RepoSize,
-    Version,
-    read,
-)
+from ipwhl_mirror.nodes.kubo.answers import Identity, Peers, RepoSize, read
 from ipwhl_mirror.nodes.kubo.blocks import fetched_blocks, local_blocks
+from ipwhl_mirror.nodes.kubo.daemon import check_daemon
 from ipwhl_mirror.nodes.kubo.diagnosis import examine
 from ipwhl_mirror.nodes.kubo.disk import disk_of
-from ipwhl_mirror.nodes.kubo.fetching import SLOWEST_READ, Fetching, Step, pin_successor
-from ipwhl_mirror.nodes.kubo.lanes import Lanes
+from ipwhl_mirror.nodes.kubo.fetching import Fetching
 from ipwhl_mirror.nodes.kubo.own_gateway import own_gateway
+from ipwhl_mirror.nodes.kubo.pinning import fetch_and_pin
 from ipwhl_mirror.nodes.kubo.repairing import Mending
 from ipwhl_mirror.nodes.kubo.rpc import Rpc
 from ipwhl_mirror.nodes.kubo.staging import (
@@ -67,7 +54,6 @@ if TYPE_CHECKING:
     from ipwhl_mirror.nodes.car_blocks import CarBlocks
     from ipwhl_mirror.nodes.kubo.address import Credentials, RpcAddress
 
-OLDEST = (0, 38)
 _DEFAULT = Transfer()
 
 
@@ -188,38 +174,8 @@ class KuboNode:
         if await is_pinned(rpc, cid):
             return
         await refuse_direct_pin(rpc, cid)
-        fetching = self._fetching(transfer)
-        report = on_progress or _ignore
-        # without hints a budget can be kept only under a staging pin: small DAGs are done before they report
-        wanted = hints.files or (((cid, 0),) if transfer.byte_budget is not None else ())
-        async with fetching.staging.kept() as roots:
-            lanes = Lanes(rpc, fetching, transfer, roots, report)
-            await lanes.bring(wanted)
-            brought = lanes.progress
-            if hints.base is not None:
-                changed = sum(size for _, size in wanted)
-                patience = self._rpc.stall_s + changed / SLOWEST_READ
-                if await pin_successor(rpc, hints.base, cid, patience):
-                    report(brought)
-                    return
-
-            def on_step(step: Step) -> None:
-                report(
-                    PinProgress(
-                        blocks=max(brought.blocks, step.blocks),
-                        # told of every file that may be missing: what the pin reads besides was here
-                        bytes=brought.bytes if wanted or hints is not NO_HINTS else step.bytes,
-                        items=brought.items,
-                        stalled_s=fetching.pulse.still_s,
-                    )
-                )
-
-            try:
-                await fetching.pin(cid, name, on_step)
-            except BlockNotFound as error:
-                raise PinFailed(
-                    str(error), failed=[(error.cid, "no provider found")], hint=error.hint
-                ) from error
+        fetching, report = self._fetching(transfer), on_progress or _ignore
+        await fetch_and_pin(rpc, fetching, cid, name, transfer=transfer, hints=hints, report=report)
 
     async def unpin(self, cid: Cid) -> None:
         rpc = await self._ready()
@@ -283,28 +239,10 @@ class KuboNode:
         """The RPC, of a daemon that was found to be one, and new enough.
 
         Raises:
-            NodeTooOld: it is older than OLDEST.
-            NodeRefused: it is IPFS Cluster's proxy, which confirms pins that are not there.
-            NodeUnreachable: nothing answers.
+            NodeTooOld, NodeRefused, NodeUnreachable: see `check_daemon`.
         """
-        if self._version is not None:
-            return self._rpc
-        said = read("version", await self._rpc.call("version"), Version).Version
-        found = re.match(r"(\d+)\.(\d+)", said)
-        if found is None or (int(found[1]), int(found[2])) < OLDEST:
-            raise NodeTooOld(
-                f"the node at {self.address.url} is Kubo {safe_text(said, 40)}; "
-                f"{OLDEST[0]}.{OLDEST[1]} or newer is needed",
-                hint="upgrade it, or use the embedded node: --node embedded",
-            )
-        size = read("repo/stat", await self._rpc.call("repo/stat", size_only=True), RepoSize)
-        if size.RepoPath is None or size.Version is None:
-            raise NodeRefused(
-                f"what answers at {self.address.url} is IPFS Cluster's proxy, which says that pins are done "
-                "before they are",
-                hint="give the RPC of the Kubo behind it: --node http://127.0.0.1:5001",
-            )
-        self._version = said
+        if self._version is None:
+            self._version = await check_daemon(self._rpc, self.address)
         return self._rpc
 
     def _staging(self) -> Staging:
