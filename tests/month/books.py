@@ -15,7 +15,6 @@ from tests.month.site import MIRROR
 from tests.simulators.wheels import add_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from ipwhl_mirror.ipld.cid import Cid
@@ -75,16 +74,6 @@ class Books:
     announced: int = 0
     under_way: set[bytes] = field(default_factory=set)
 
-    def missing(self, *editions: Edition, platforms: Iterable[str]) -> int:
-        """Bytes of wheels that have to travel before a mirror can be at these releases."""
-        held = set(self.others).union(*(kept.wheels for kept in self.kept))
-        wanted = {
-            wheel_cid(data): len(data)
-            for edition in editions
-            for data in edition.taken(tuple(platforms)).values()
-        }
-        return sum(size for cid, size in wanted.items() if cid not in held)
-
     def switch(self, edition: Edition, site: Site) -> None:
         """The address leads to it from now on; then what is too old goes."""
         others = [kept for kept in self.kept if kept.edition.label != edition.label]
@@ -100,9 +89,9 @@ class Books:
             if place < site.keep or self.kept[place - 1].switched_at > youngest
         ]
 
-    def bytes_kept(self) -> int:
-        """Of wheels, each once."""
-        return sum(self._union().values())
+    def bytes_on_disk(self) -> int:
+        """Of wheels that the mirror keeps or a person pinned, each once."""
+        return sum((self._union() | self.others).values())
 
     def _union(self) -> dict[Cid, int]:
         return {cid: size for kept in self.kept for cid, size in kept.wheels.items()}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ipwhl_mirror.sources.announcements import Announcement, SignedStatement, feed_bytes, statement_text
 from ipwhl_mirror.sources.keys import NAMESPACE
-from tests.simulators.wheels import ANY, ARM, LINUX, WINDOWS, sample_release, wheel_bytes
+from tests.simulators.wheels import ANY, ARM, LINUX, WINDOWS, add_file, sample_release, wheel_bytes
 from tests.sources.git_world import signature
 
 if TYPE_CHECKING:
@@ -58,10 +58,20 @@ class Edition:
         ends = tuple(f"-{tag}.whl" for tag in (ANY, *(TAGS[platform] for platform in platforms)))
         return {key: data for key, data in self.made.files.items() if key[1].endswith(ends)}
 
-    @property
-    def index_bytes(self) -> int:
-        """Bytes of its directory blocks."""
-        return sum(len(block) for block in self.made.blocks.values() if block.endswith(b"\x0a\x02\x08\x01"))
+    def to_travel(self, platforms: Collection[str], here: Collection[bytes]) -> dict[bytes, int]:
+        """Bytes of the blocks that whoever takes these platforms lacks, by digest: of wheels and of every
+        directory.
+
+        Args:
+            here: digests of those that are there.
+        """
+        all_wheels: dict[bytes, bytes] = {}
+        for data in self.made.files.values():
+            add_file(data, all_wheels)
+        wanted = {digest: block for digest, block in self.made.blocks.items() if digest not in all_wheels}
+        for data in self.taken(platforms).values():
+            add_file(data, wanted)
+        return {digest: len(block) for digest, block in wanted.items() if digest not in here}
 
 
 @dataclass
@@ -84,6 +94,7 @@ class Publisher:
     said: list[SignedStatement] = field(default_factory=list)
     releases: int = 0
     sequence: int = 0
+    _has_removed: bool = False
     _wheels: dict[tuple[str, int, str], bytes] = field(default_factory=dict)
 
     def first(self) -> Edition:
@@ -93,13 +104,16 @@ class Publisher:
     def next(self) -> Edition:
         """A release in which a few projects changed, and now and then one came or went."""
         self._bump(self.random.sample(sorted(set(self.versions) - {BIG, *PURE[:2]}), 2))
-        chance = self.random.random()
+        chance, has_removed = self.random.random(), False
         if chance < 0.3:
             self.versions[f"extra-{self.releases}"] = 0
-        elif chance < 0.5 and len(self.versions) > _FEWEST:
+        elif chance < 0.5 and len(self.versions) > _FEWEST and not self._has_removed:
+            # two in a row would be too much of the pure ones for a mirror that did not see the first
             extras = [name for name in self.versions if name.startswith("extra")]
             for name in extras[:1]:
                 del self.versions[name]
+                has_removed = True
+        self._has_removed = has_removed
         return self._edition()
 
     def large(self) -> Edition:

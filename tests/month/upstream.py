@@ -12,6 +12,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from ipwhl_mirror.ipld.cid import DAG_PB, Cid
+from tests.month.publisher import LARGEST
+from tests.month.site import CONCURRENCY
 from tests.nodes.running_kubo import wait_until
 from tests.simulators.faults import Cut, Endless, Status
 from tests.simulators.tcp_relay import TcpRelay
@@ -47,8 +49,11 @@ class Upstream(Protocol):
     def away(self) -> AbstractAsyncContextManager[None]:
         """Do not answer."""
 
+    in_flight: int
+    """Bytes that may be sent in vain when a run is stopped."""
+
     def sent(self) -> int:
-        """Bytes of blocks that were sent since the beginning."""
+        """Bytes of blocks that were sent since the beginning, and few others."""
 
     async def pause_after(self, count: int) -> None:
         """Send nothing more after about so many bytes from now; returns when that is so."""
@@ -59,6 +64,8 @@ class Upstream(Protocol):
 
 class GatewayUpstream:
     """A trustless gateway."""
+
+    in_flight = CONCURRENCY * (LARGEST + 2_000)
 
     def __init__(self, gateway: SimulatedGateway) -> None:
         self._gateway = gateway
@@ -112,6 +119,9 @@ class GatewayUpstream:
 class PeerUpstream:
     """A Kubo that is the only peer of the mirror's, through a relay."""
 
+    in_flight = 1 << 20
+    """As much as it sends to a peer before that one has read."""
+
     def __init__(self, publisher: KuboDaemon, repo: KuboRepo, mirror: KuboDaemon, relay: TcpRelay) -> None:
         self._publisher = publisher
         self._repo = repo
@@ -124,7 +134,7 @@ class PeerUpstream:
         cls, publisher: KuboDaemon, repo: KuboRepo, mirror: KuboDaemon
     ) -> AsyncIterator[PeerUpstream]:
         """Connect them; `repo` is the publisher's."""
-        addresses = json.loads(publisher.call("id"))["Addresses"]
+        addresses = json.loads(publisher.call("swarm/addrs/listen"))["Strings"]
         swarm = next(address for address in addresses if address.startswith("/ip4/127.0.0.1/tcp/"))
         async with TcpRelay(int(swarm.split("/")[4])) as relay:
             upstream = cls(publisher, repo, mirror, relay)
@@ -180,7 +190,9 @@ class PeerUpstream:
         await self.connect()
 
     def sent(self) -> int:
-        return int(json.loads(self._publisher.call("stats/bitswap"))["DataSent"])
+        """Without what was asked for twice because it was slow to come."""
+        twice = json.loads(self._mirror.call("stats/bitswap"))["DupDataReceived"]
+        return int(json.loads(self._publisher.call("stats/bitswap"))["DataSent"]) - int(twice)
 
     async def pause_after(self, count: int) -> None:
         self._relay.pause_at(self._relay.received + count)
